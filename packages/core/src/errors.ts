@@ -9,6 +9,7 @@ export type TenantryErrorCode =
   | 'TENANTRY_ERR_BUILD_FAILED'
   | 'TENANTRY_ERR_BUILD_TIMEOUT'
   | 'TENANTRY_ERR_BUILD_QUEUE_FULL'
+  | 'TENANTRY_ERR_LOOKUP_FAILED'
   | 'TENANTRY_ERR_STORE_UNREACHABLE'
   | 'TENANTRY_ERR_TENANT_RESTARTED'
   | 'TENANTRY_ERR_TENANT_EVICTED'
@@ -30,6 +31,7 @@ const ERRORS: Record<TenantryErrorCode, readonly [statusCode: number, message: s
   TENANTRY_ERR_BUILD_FAILED: [503, 'The tenant cannot be served just now'],
   TENANTRY_ERR_BUILD_TIMEOUT: [503, 'The tenant was not built in time'],
   TENANTRY_ERR_BUILD_QUEUE_FULL: [503, 'Too many tenants are waiting to be built'],
+  TENANTRY_ERR_LOOKUP_FAILED: [503, 'It cannot be found out just now whose host this is'],
   TENANTRY_ERR_STORE_UNREACHABLE: [503, 'It cannot be checked just now whether the tenant is up to date'],
   TENANTRY_ERR_TENANT_RESTARTED: [503, 'The tenant was restarted'],
   TENANTRY_ERR_TENANT_EVICTED: [503, 'The tenant was evicted to make room for others'],
@@ -42,7 +44,8 @@ export const ERROR_CODES: readonly TenantryErrorCode[] = Object.keys(ERRORS) as 
 /** After how long to try again where nothing better is known, in milliseconds. */
 const DEFAULT_RETRY_AFTER_MS = 1000
 
-const brand: unique symbol = Symbol.for('tenantry.error') as never
+/** Marks the errors of every copy of this package. */
+const brand = Symbol.for('tenantry.error')
 
 export interface TenantryErrorOptions {
   /** What went wrong inside; for logs. */
@@ -64,12 +67,12 @@ export class TenantryError extends Error {
   readonly statusCode: number
   /** After how long to try again, in milliseconds; undefined where trying again is of no use. */
   readonly retryAfterMs: number | undefined
-  readonly [brand]: true = true
 
   constructor(code: TenantryErrorCode, options: TenantryErrorOptions = {}) {
     const [statusCode, message] = ERRORS[code]
     super(options.message ?? message, 'cause' in options ? { cause: options.cause } : undefined)
     this.name = 'TenantryError'
+    Object.defineProperty(this, brand, { value: true })
     this.code = code
     this.statusCode = statusCode
     this.retryAfterMs = options.retryAfterMs ?? (statusCode === 503 ? DEFAULT_RETRY_AFTER_MS : undefined)

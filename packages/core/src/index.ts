@@ -4,8 +4,15 @@
  * Nothing reachable from here knows an HTTP server, Redis or Postgres; `test/entrypoints.test.ts` proves it on
  * the built files.
  */
-export { type Clock, type Timer, systemClock } from './clock.ts'
+export { type Clock, systemClock, type Timer } from './clock.ts'
 export { ERROR_CODES, TenantryError, type TenantryErrorCode, type TenantryErrorOptions } from './errors.ts'
+export { canonicalHostname, type HostedRequest, parseHost, requestHostname } from './host.ts'
+export { type HostDirectory, type HostDirectoryOptions, hostDirectory } from './host-directory.ts'
+export type { Lease } from './lease.ts'
+export type { TenantPoolEvents } from './pool-events.ts'
+export type { TenantPoolOptions } from './pool-options.ts'
+export { FailedRestarts, TenantLifecycle, type TenantLifecycleOptions } from './tenant-lifecycle.ts'
+export { TenantPool, type TenantPoolStats } from './tenant-pool.ts'
 export {
   ALL,
   ALL_HOSTS,

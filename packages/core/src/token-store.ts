@@ -70,5 +70,7 @@ export async function claimToken(key: TokenKey, newToken: () => Token, steps: Cl
     if (answer instanceof Error) throw answer
     if (answer !== null) return answer
   }
-  throw new Error(`The token key ${key} was present when a token was added and absent when it was read, ${CLAIM_ROUNDS} times`)
+  throw new Error(
+    `The token key ${key} was present when a token was added and absent when it was read, ${CLAIM_ROUNDS} times`,
+  )
 }

@@ -1,0 +1,149 @@
+import { LRUCache } from 'lru-cache'
+import { TenantryError } from './errors.ts'
+import { PooledTenant } from './lease.ts'
+import type { Tell } from './pool-events.ts'
+import type { PoolOptions } from './pool-options.ts'
+import type { Reading } from './reading.ts'
+import { bears, outdates, type Stamp, type Tokens, tokensIn } from './stamp.ts'
+import type { TokenKey } from './token.ts'
+
+type PooledTenantsOptions<Tenant> = Pick<
+  PoolOptions<unknown, Tenant>,
+  'clock' | 'dispose' | 'drainTimeoutMs' | 'maxTenants'
+>
+
+/** The tenants in memory: those in the pool, and those that have left it and drain. */
+export class PooledTenants<Tenant> {
+  readonly #options: PooledTenantsOptions<Tenant>
+  readonly #tell: Tell
+  readonly #pooled: LRUCache<TokenKey, PooledTenant<Tenant>>
+  readonly #draining = new Set<PooledTenant<Tenant>>()
+  readonly #disposals = new Set<Promise<boolean>>()
+  #onEnded: (() => void) | undefined
+
+  constructor(options: PooledTenantsOptions<Tenant>, tell: Tell) {
+    this.#options = options
+    this.#tell = tell
+    this.#pooled = new LRUCache({
+      max: options.maxTenants,
+      disposeAfter: (pooled, _key, reason) => {
+        if (reason !== 'evict') return
+        this.#leave(pooled, new TenantryError('TENANTRY_ERR_TENANT_EVICTED'))
+        tell('evicted', { id: pooled.id, token: pooled.stamp.tenant.token })
+      },
+    })
+  }
+
+  get size(): number {
+    return this.#pooled.size
+  }
+
+  get draining(): number {
+    return this.#draining.size
+  }
+
+  /** The leases that are held, on tenants in the pool and on draining ones. */
+  get leases(): number {
+    let leases = 0
+    for (const pooled of this.#pooled.values()) leases += pooled.leases
+    for (const pooled of this.#draining) leases += pooled.leases
+    return leases
+  }
+
+  values(): Iterable<PooledTenant<Tenant>> {
+    return this.#pooled.values()
+  }
+
+  /** The tenant in the pool, now the most recently used. */
+  get(key: TokenKey): PooledTenant<Tenant> | undefined {
+    return this.#pooled.get(key)
+  }
+
+  /** The tenant in the pool, if it bears just these tokens. */
+  find(key: TokenKey, tokens: Tokens): PooledTenant<Tenant> | undefined {
+    const pooled = this.#pooled.get(key)
+    return pooled !== undefined && bears(pooled.stamp, tokens) ? pooled : undefined
+  }
+
+  create(built: { key: TokenKey; id: string; tenant: Tenant; stamp: Stamp }): PooledTenant<Tenant> {
+    const { clock, drainTimeoutMs } = this.#options
+    const pooled: PooledTenant<Tenant> = new PooledTenant(built, {
+      clock,
+      drainTimeoutMs,
+      drained: (leases) => this.#end(pooled, leases),
+    })
+    return pooled
+  }
+
+  enter(pooled: PooledTenant<Tenant>): void {
+    this.#pooled.set(pooled.key, pooled)
+  }
+
+  /** Takes in an answer: what it outdates leaves at once; what stands has been checked when the answer was asked for. */
+  see(key: TokenKey, reading: Reading): void {
+    const pooled = this.#pooled.peek(key)
+    if (pooled === undefined) return
+    if (outdates(reading, pooled.stamp, key)) {
+      this.#pooled.delete(key)
+      this.outdate(pooled)
+      return
+    }
+    const tokens = tokensIn(reading, key)
+    if (tokens !== undefined && bears(pooled.stamp, tokens)) {
+      pooled.checkedAt = Math.max(pooled.checkedAt, reading.at)
+    }
+  }
+
+  /** Ends a tenant that is in the pool no longer, or never was, since its tokens are no longer those of its stamp. */
+  outdate(pooled: PooledTenant<Tenant>): void {
+    this.#leave(pooled, new TenantryError('TENANTRY_ERR_TENANT_RESTARTED'))
+    this.#tell('replaced', { id: pooled.id, token: pooled.stamp.tenant.token })
+  }
+
+  /** Disposes of what `create` made; resolves to whether that went well. */
+  dispose(tenant: Tenant, id: string): Promise<boolean> {
+    const disposal = this.#dispose(tenant, id)
+    this.#disposals.add(disposal)
+    void disposal.then(() => {
+      this.#disposals.delete(disposal)
+      this.#onEnded?.()
+    })
+    return disposal
+  }
+
+  /** All leave. Resolves when all, and those that left before, are disposed of. */
+  async close(reason: TenantryError): Promise<void> {
+    const tenants = [...this.#pooled.values()]
+    this.#pooled.clear()
+    for (const pooled of tenants) this.#leave(pooled, reason)
+    while (this.#draining.size > 0 || this.#disposals.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onEnded = resolve
+      })
+    }
+  }
+
+  #leave(pooled: PooledTenant<Tenant>, reason: TenantryError): void {
+    this.#draining.add(pooled)
+    pooled.leave(reason)
+  }
+
+  #end(pooled: PooledTenant<Tenant>, leases: number): void {
+    const { id, tenant, stamp } = pooled
+    void this.dispose(tenant, id).then((disposed) => {
+      this.#draining.delete(pooled)
+      if (disposed) this.#tell('disposed', { id, token: stamp.tenant.token, leases })
+      this.#onEnded?.()
+    })
+  }
+
+  async #dispose(tenant: Tenant, id: string): Promise<boolean> {
+    try {
+      await this.#options.dispose(tenant, { id })
+      return true
+    } catch (error) {
+      this.#tell('disposeFailed', { id, error })
+      return false
+    }
+  }
+}

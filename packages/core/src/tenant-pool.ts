@@ -1,0 +1,282 @@
+import { EventEmitter } from 'node:events'
+import { BackOff } from './back-off.ts'
+import type { Build } from './build.ts'
+import { Builder } from './builder.ts'
+import { Builds } from './builds.ts'
+import { TenantryError } from './errors.ts'
+import { Failing } from './failing.ts'
+import type { HostDirectory } from './host-directory.ts'
+import { type Lease, newLease, type PooledTenant } from './lease.ts'
+import { Lookups } from './lookups.ts'
+import type { Tell, TenantPoolEvents } from './pool-events.ts'
+import { type PoolOptions, resolvePoolOptions, type TenantPoolOptions } from './pool-options.ts'
+import { PooledTenants } from './pooled-tenants.ts'
+import type { Reading } from './reading.ts'
+import { Slots } from './slots.ts'
+import { bears, tokensIn } from './stamp.ts'
+import { Sweep } from './sweep.ts'
+import { ALL, ALL_HOSTS, type Token, type TokenKey, tenantKey } from './token.ts'
+import { TokenReader } from './token-reader.ts'
+import type { TokenStore } from './token-store.ts'
+import { Unknown } from './unknown.ts'
+
+/** How many host names are kept for each tenant that is, on average. */
+const HOSTS_PER_TENANT = 10
+
+/** What a pool holds just now. */
+export interface TenantPoolStats {
+  /** Tenants in the pool. */
+  tenants: number
+  /** Tenants that have left the pool and are not disposed of yet. */
+  draining: number
+  /** Leases that are held, on tenants in the pool and on draining ones. */
+  leases: number
+  buildsRunning: number
+  buildsWaiting: number
+  store: 'reachable' | 'unreachable'
+}
+
+/**
+ * A replica's tenants: an LRU whose every tenant is checked against the token store before a request gets it.
+ *
+ * The order of things, and why each step stands where it does, is told in `docs/guides/how-it-works.md`.
+ */
+export class TenantPool<Config = unknown, Tenant = Config> extends EventEmitter<TenantPoolEvents> {
+  readonly #options: PoolOptions<Config, Tenant>
+  readonly #store: TokenStore
+  readonly #tenants: PooledTenants<Tenant>
+  readonly #reader: TokenReader
+  readonly #lookups: Lookups
+  readonly #slots: Slots
+  readonly #builder: Builder<Config, Tenant>
+  readonly #builds: Builds<Tenant>
+  readonly #sweep: Sweep
+  readonly #failing = new Failing()
+  #unreachableSince = 0
+  #closing = false
+  #closed: Promise<void> | undefined
+
+  /** @throws TENANTRY_ERR_OPTIONS_INVALID */
+  constructor(options: TenantPoolOptions<Config, Tenant>) {
+    super()
+    const pool = resolvePoolOptions(options)
+    const { clock, tokens, maxTenants, maxConcurrentBuilds } = pool
+    this.#options = pool
+    this.#store = typeof tokens === 'function' ? tokens() : tokens
+    this.#tenants = new PooledTenants(pool, this.#tell)
+    this.#reader = new TokenReader({
+      store: this.#store,
+      newToken: pool.newToken,
+      clock,
+      checkTimeoutMs: pool.checkTimeoutMs,
+      onAnswer: (reading) => this.#onAnswer(reading),
+      onUnreachable: (error) => {
+        this.#unreachableSince = clock.now()
+        this.#tell('storeUnreachable', { error })
+      },
+      onReachable: () => this.#tell('storeReachable', { afterMs: clock.now() - this.#unreachableSince }),
+      onOutcome: (operation, keys, error) => this.#onOutcome(operation, keys, error),
+    })
+    this.#lookups = new Lookups({
+      clock,
+      maxConcurrent: maxConcurrentBuilds,
+      maxWaiting: maxTenants,
+      timeoutMs: pool.buildTimeoutMs,
+      onOutcome: (error) => this.#onLookup(error),
+    })
+    this.#slots = new Slots(maxConcurrentBuilds)
+    this.#builder = new Builder({
+      pool,
+      reader: this.#reader,
+      tenants: this.#tenants,
+      backOff: new BackOff(clock, maxTenants),
+      unknown: this.#newUnknown(),
+      builds: this.#slots,
+      lookups: this.#lookups,
+    })
+    this.#builds = new Builds({
+      clock,
+      maxWaiting: maxTenants,
+      build: (build, slot) => this.#builder.build(build, slot),
+      onBuilt: (pooled, build) => this.#onBuilt(pooled, build),
+      onFailed: (build, error) => this.#onBuildFailed(build, error),
+    })
+    this.#sweep = new Sweep({
+      reader: this.#reader,
+      clock,
+      sweepMs: pool.sweepMs,
+      tenants: () => this.#tenants.values(),
+    })
+  }
+
+  /**
+   * Checks the tenant, builds it where that is needed, and leases it.
+   *
+   * @throws TENANTRY_ERR_TENANT_ID_INVALID, TENANTRY_ERR_TENANT_NOT_FOUND, TENANTRY_ERR_BUILD_FAILED,
+   * TENANTRY_ERR_BUILD_QUEUE_FULL, TENANTRY_ERR_STORE_UNREACHABLE, TENANTRY_ERR_POOL_CLOSED
+   */
+  async acquire(id: string): Promise<Lease<Tenant>> {
+    this.#refuseIfClosing()
+    const key = tenantKey(id)
+    // The lease comes before the check, lest the tenant be disposed of meanwhile.
+    const leased = this.#tenants.get(key)
+    leased?.hold()
+    const reading = this.#reader.ask(leased === undefined ? [key, ALL, ALL_HOSTS] : [key, ALL])
+    await reading?.settled
+    const tokens = reading && tokensIn(reading, key)
+    if (leased !== undefined) {
+      if (tokens !== undefined && bears(leased.stamp, tokens) && !isOutdated(leased) && !this.#closing) {
+        return leased.lease()
+      }
+      leased.release()
+    }
+    this.#refuseIfClosing()
+    if (tokens === undefined) return this.#leaseUnchecked(key)
+    const pooled = this.#tenants.find(key, tokens)
+    if (pooled !== undefined) return newLease(pooled)
+    this.#builder.refuse(key, tokens, reading?.answer(ALL_HOSTS))
+    const mayNotExist = tokens.tenant === null || tokens.all === null
+    return this.#builds.join({ key, id }, tokens, mayNotExist ? this.#lookups.slots : this.#slots)
+  }
+
+  /**
+   * Runs `run` with a leased tenant: for queue workers, cron jobs, anything that is not HTTP.
+   *
+   * @throws what `acquire` throws, and what `run` throws
+   */
+  async use<Result>(
+    id: string,
+    run: (tenant: Tenant, lease: Lease<Tenant>) => Result | Promise<Result>,
+  ): Promise<Result> {
+    const lease = await this.acquire(id)
+    try {
+      return await run(lease.tenant, lease)
+    } finally {
+      lease.release()
+    }
+  }
+
+  /** A way to lease by host name instead of id, through a directory. */
+  byHost(directory: HostDirectory<Tenant>): (hostname: string) => Promise<Lease<Tenant>> {
+    return directory.bind({
+      acquire: (id) => this.acquire(id),
+      readHostsToken: () => this.#readHostsToken(),
+      lookups: this.#lookups,
+      unknown: this.#newUnknown(),
+      maxHosts: HOSTS_PER_TENANT * this.#options.maxTenants,
+    })
+  }
+
+  stats(): TenantPoolStats {
+    return {
+      tenants: this.#tenants.size,
+      draining: this.#tenants.draining,
+      leases: this.#tenants.leases,
+      buildsRunning: this.#builds.running,
+      buildsWaiting: this.#builds.waiting,
+      store: this.#reader.reachable ? 'reachable' : 'unreachable',
+    }
+  }
+
+  /**
+   * Gives out no more leases, ends builds, waits for leases until the drain deadline, disposes of all tenants, and
+   * then closes the store if the pool opened it. Calling it again returns the same promise.
+   */
+  close(): Promise<void> {
+    this.#closing = true
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
+    const reason = new TenantryError('TENANTRY_ERR_POOL_CLOSED')
+    this.#sweep.stop()
+    this.#reader.close()
+    this.#builds.close(reason)
+    this.#lookups.close(reason)
+    await this.#tenants.close(reason)
+    if (typeof this.#options.tokens === 'function') await this.#store.close?.()
+  }
+
+  #refuseIfClosing(): void {
+    if (this.#closing) throw new TenantryError('TENANTRY_ERR_POOL_CLOSED')
+  }
+
+  /** While the store does not answer: what nothing has outdated is served, for so long after its last answered check. */
+  #leaseUnchecked(key: TokenKey): Lease<Tenant> {
+    const { clock, maxUncheckedMs } = this.#options
+    const pooled = this.#tenants.get(key)
+    if (pooled !== undefined && clock.now() - pooled.checkedAt <= maxUncheckedMs) return newLease(pooled)
+    throw new TenantryError('TENANTRY_ERR_STORE_UNREACHABLE')
+  }
+
+  /** The token that speaks for which hosts exist: just read, or claimed if absent. */
+  async #readHostsToken(): Promise<Token> {
+    const reading = this.#reader.ask([ALL_HOSTS])
+    await reading?.settled
+    const token = reading?.answer(ALL_HOSTS)
+    if (token === undefined) throw new TenantryError('TENANTRY_ERR_STORE_UNREACHABLE')
+    return token ?? (await this.#reader.claim(ALL_HOSTS)).token
+  }
+
+  #newUnknown(): Unknown {
+    const { maxTenants, unknownForMs, clock } = this.#options
+    return new Unknown({ max: maxTenants, forMs: unknownForMs, clock })
+  }
+
+  #onAnswer(reading: Reading): void {
+    for (const key of reading.keys()) {
+      this.#onOutcome('read', [key], reading.failure(key))
+      this.#tenants.see(key, reading)
+      this.#builds.see(key, reading)
+    }
+  }
+
+  #onBuilt(pooled: PooledTenant<Tenant>, build: Build<Tenant>): void {
+    // Otherwise the build has found it in the pool.
+    if (pooled.stamp !== build.stamp) return
+    const durationMs = this.#options.clock.now() - build.askedAt
+    this.#tell('built', { id: pooled.id, token: pooled.stamp.tenant.token, durationMs })
+    if (build.outdated) this.#tenants.outdate(pooled)
+    else this.#tenants.enter(pooled)
+  }
+
+  /** Tells failures of `load` and `create`; those of the store are told by what failed. */
+  #onBuildFailed({ id }: Build<Tenant>, error: unknown): void {
+    if (!(error instanceof TenantryError) || error.code !== 'TENANTRY_ERR_BUILD_FAILED' || !error.cause)
+      return
+    this.#tell('buildFailed', { id, error: error.cause, retryAfterMs: error.retryAfterMs ?? 0 })
+  }
+
+  #onOutcome(operation: 'read' | 'claim' | 'touch', keys: readonly TokenKey[], error?: unknown): void {
+    if (error === undefined && !this.#failing.any) return
+    // A touch of many keys fails or goes well as one.
+    const name = operation === 'touch' ? operation : `${operation} ${keys[0]}`
+    const key = keys[0] ?? ''
+    if (error === undefined) {
+      if (this.#failing.ends(name)) this.#tell('keyAnswered', { operation, key })
+    } else if (this.#failing.begins(name)) this.#tell('keyFailed', { operation, key, error })
+  }
+
+  #onLookup(error?: unknown): void {
+    if (error === undefined) {
+      if (this.#failing.ends('lookup')) this.#tell('lookupAnswered')
+    } else if (this.#failing.begins('lookup')) this.#tell('lookupFailed', { error })
+  }
+
+  /** A listener that throws must not break the order of things: it is reported as an uncaught exception instead. */
+  readonly #tell: Tell = (name, ...told) => {
+    try {
+      this.emit(name, ...(told as never))
+    } catch (error) {
+      process.nextTick(() => {
+        throw error
+      })
+    }
+  }
+}
+
+/** A tenant once found to differ is never given to a later request; one that was merely evicted may be. */
+function isOutdated(pooled: PooledTenant<unknown>): boolean {
+  return pooled.left?.code === 'TENANTRY_ERR_TENANT_RESTARTED'
+}

@@ -1,0 +1,231 @@
+import type { Clock, Timer } from './clock.ts'
+import { TenantryError } from './errors.ts'
+import { Reading } from './reading.ts'
+import type { Stamped } from './stamp.ts'
+import { ALL, type Token, type TokenKey } from './token.ts'
+import type { TokenStore } from './token-store.ts'
+
+/** How far apart probes of an unreachable store are that fail at once, in milliseconds. */
+const PROBE_PAUSE_MS = 50
+
+export interface TokenReaderOptions {
+  readonly store: TokenStore
+  readonly newToken: () => Token
+  readonly clock: Clock
+  /** How long anybody waits for one operation of the store, in milliseconds. */
+  readonly checkTimeoutMs: number
+  /** Takes an answered reading in, late ones too, before those who wait for it go on. */
+  readonly onAnswer: (reading: Reading) => void
+  readonly onUnreachable: (cause: unknown) => void
+  readonly onReachable: () => void
+  /** Told how each claim and each touch went. */
+  readonly onOutcome: (operation: 'claim' | 'touch', keys: readonly TokenKey[], error?: unknown) => void
+}
+
+/**
+ * A replica's way to the token store. Many checks share one read, and none joins a read that is under way (R4); no
+ * wait is longer than the time limit; and while the store is known to be unreachable nobody waits at all (G6).
+ */
+export class TokenReader {
+  readonly #options: TokenReaderOptions
+  readonly #clock: Clock
+  /** The reading that this turn's checks join; sent when the turn ends. */
+  #gathering: Reading | undefined
+  #order = 0
+  /** How to end each wait that is under way. */
+  readonly #waits = new Set<() => void>()
+  #unreachable = false
+  #closed = false
+  #probeTimer: Timer | undefined
+
+  constructor(options: TokenReaderOptions) {
+    this.#options = options
+    this.#clock = options.clock
+  }
+
+  get reachable(): boolean {
+    return !this.#unreachable
+  }
+
+  /** Asks for the tokens of `keys`. Undefined: the store is unreachable, so that there is nothing to wait for. */
+  ask(keys: readonly TokenKey[]): Reading | undefined {
+    if (this.#unreachable || this.#closed) return undefined
+    let reading = this.#gathering
+    if (reading === undefined) {
+      reading = new Reading()
+      this.#gathering = reading
+      this.#clock.setImmediate(() => this.#send())
+    }
+    for (const key of keys) reading.add(key)
+    return reading
+  }
+
+  /**
+   * Initialises an absent token. What holds counts as asked for when the claim was.
+   *
+   * @throws TENANTRY_ERR_STORE_UNREACHABLE when the store refuses, or gives no answer in time
+   */
+  claim(key: TokenKey): Promise<Stamped> {
+    const { store, newToken, onOutcome } = this.#options
+    const asked = this.#now()
+    return new Promise((resolve, reject) => {
+      const fail = (cause?: unknown) => reject(new TenantryError('TENANTRY_ERR_STORE_UNREACHABLE', { cause }))
+      if (this.#unreachable || this.#closed) return fail()
+      const endWait = this.#wait(fail)
+      attempt(() => store.claim(key, newToken)).then(
+        (token) => {
+          endWait()
+          onOutcome('claim', [key])
+          resolve({ token, ...asked })
+        },
+        (error: unknown) => {
+          endWait()
+          onOutcome('claim', [key], error)
+          fail(error)
+        },
+      )
+    })
+  }
+
+  /** Extends the lifetimes of tokens. It never rejects, but tells whether it went well. */
+  async touch(keys: readonly TokenKey[]): Promise<boolean> {
+    if (this.#unreachable || this.#closed) return false
+    const endWait = this.#wait(() => {})
+    try {
+      await this.#options.store.touch(keys)
+      this.#options.onOutcome('touch', keys)
+      return true
+    } catch (error) {
+      this.#options.onOutcome('touch', keys, error)
+      return false
+    } finally {
+      endWait()
+    }
+  }
+
+  /** Ends all waits. Nothing is asked of the store from now on. */
+  close(): void {
+    this.#closed = true
+    if (this.#probeTimer !== undefined) this.#clock.clearTimeout(this.#probeTimer)
+    this.#gathering?.settle()
+    this.#endWaits()
+  }
+
+  #now(): { order: number; at: number } {
+    this.#order += 1
+    return { order: this.#order, at: this.#clock.now() }
+  }
+
+  #send(): void {
+    const reading = this.#gathering
+    this.#gathering = undefined
+    if (reading === undefined) return
+    if (this.#unreachable || this.#closed) {
+      reading.settle()
+      return
+    }
+    const { order, at } = this.#now()
+    reading.order = order
+    reading.at = at
+    const endWait = this.#wait(reading.settle)
+    attempt(() => this.#options.store.read(reading.keys())).then(
+      (answers) => {
+        reading.fill(answers)
+        // The answer is taken in before the wait ends, and also when it is late: it still tells what is outdated.
+        if (!this.#closed) this.#options.onAnswer(reading)
+        endWait()
+        reading.settle()
+      },
+      (error: unknown) => {
+        if (endWait()) this.#lose(error)
+        reading.settle()
+      },
+    )
+  }
+
+  /**
+   * Begins a wait for the store. When its time is up the store counts as unreachable, and this wait and all others
+   * end by calling `giveUp`.
+   *
+   * @returns ends the wait; whether it was still under way
+   */
+  #wait(giveUp: () => void): () => boolean {
+    const cancel = this.#afterSilence(() =>
+      this.#lose(new Error(`The token store gave no answer within ${this.#options.checkTimeoutMs} ms`)),
+    )
+    const end = () => {
+      cancel()
+      giveUp()
+    }
+    this.#waits.add(end)
+    return () => {
+      cancel()
+      return this.#waits.delete(end)
+    }
+  }
+
+  /**
+   * Runs `run` when `checkTimeoutMs` have passed, unless it is cancelled. When the event loop was held up, the timer
+   * runs before what has arrived meanwhile is looked at; so one more turn is given, lest a busy replica accuse the
+   * store.
+   */
+  #afterSilence(run: () => void): () => void {
+    let cancelled = false
+    const timer = this.#clock.setTimeout(() => {
+      this.#clock.setImmediate(() => {
+        if (!cancelled) run()
+      })
+    }, this.#options.checkTimeoutMs)
+    timer.unref()
+    return () => {
+      cancelled = true
+      this.#clock.clearTimeout(timer)
+    }
+  }
+
+  #endWaits(): void {
+    const waits = [...this.#waits]
+    this.#waits.clear()
+    for (const end of waits) end()
+  }
+
+  #lose(cause: unknown): void {
+    if (this.#unreachable || this.#closed) return
+    this.#unreachable = true
+    this.#options.onUnreachable(cause)
+    this.#endWaits()
+    this.#probe()
+  }
+
+  /** Keeps one probe under way until one is answered in time. A late answer does not count: the next probe's does. */
+  #probe(): void {
+    if (this.#closed) return
+    let over = false
+    const end = (): boolean => {
+      const first = !over
+      over = true
+      cancel()
+      return first && !this.#closed
+    }
+    const cancel = this.#afterSilence(() => {
+      if (end()) this.#probe()
+    })
+    attempt(() => this.#options.store.read([ALL])).then(
+      () => {
+        if (!end()) return
+        this.#unreachable = false
+        this.#options.onReachable()
+      },
+      () => {
+        if (!end()) return
+        this.#probeTimer = this.#clock.setTimeout(() => this.#probe(), PROBE_PAUSE_MS)
+        this.#probeTimer.unref()
+      },
+    )
+  }
+}
+
+/** Calls a store, turning what it throws into a rejection. */
+async function attempt<T>(operation: () => Promise<T>): Promise<T> {
+  return operation()
+}
