@@ -167,6 +167,11 @@ export class TenantPool<Config = unknown, Tenant = Config> extends EventEmitter<
     })
   }
 
+  /** After how long a tenant that has left the pool is disposed of even if leases remain, in milliseconds. */
+  get drainTimeoutMs(): number {
+    return this.#options.drainTimeoutMs
+  }
+
   stats(): TenantPoolStats {
     return {
       tenants: this.#tenants.size,

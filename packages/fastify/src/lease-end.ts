@@ -1,0 +1,83 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Lease } from '@tenantry/core'
+
+/** The raw request and response of any server that Fastify runs on. */
+export interface RawExchange {
+  readonly request: Pick<IncomingMessage, 'socket'>
+  readonly response: Pick<ServerResponse, 'once' | 'writableEnded'>
+}
+
+/** For each connection, the requests that have not ended: pipelined ones see neither `close` nor `finish`. */
+const openRequests = new WeakMap<object, Set<LeaseEnd>>()
+
+/**
+ * Ends a request's lease, once: when the response or its connection has closed and the handler has answered. Where
+ * it cannot be known whether the handler has answered, `graceMs` after the close.
+ *
+ * Made before the lease is asked for, so that no close is missed.
+ */
+export class LeaseEnd {
+  /** Undefined until it is granted. */
+  lease: Lease<unknown> | undefined
+  readonly #response: RawExchange['response']
+  readonly #siblings: Set<LeaseEnd>
+  readonly #graceMs: number
+  #closed = false
+  #answered = false
+  #grace: NodeJS.Timeout | undefined
+
+  constructor({ request, response }: RawExchange, graceMs: number) {
+    this.#response = response
+    this.#graceMs = graceMs
+    this.#siblings = requestsOn(request.socket)
+    this.#siblings.add(this)
+    response.once('close', () => this.close())
+    if (request.socket.destroyed) this.close()
+  }
+
+  /** Whether the client has gone or been answered. */
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** Takes the lease over. False: the request has closed meanwhile, and takes none. */
+  grant(lease: Lease<unknown>): boolean {
+    if (this.#closed) {
+      lease.release()
+      return false
+    }
+    this.lease = lease
+    return true
+  }
+
+  /** The handler has answered. */
+  answer(): void {
+    this.#answered = true
+    if (this.#closed) this.#release()
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#siblings.delete(this)
+    // A hijacked reply is not seen to be answered, but to have been ended.
+    if (this.#answered || this.#response.writableEnded) this.#release()
+    else if (this.lease !== undefined) this.#grace = setTimeout(() => this.#release(), this.#graceMs)
+  }
+
+  #release(): void {
+    clearTimeout(this.#grace)
+    this.lease?.release()
+  }
+}
+
+function requestsOn(socket: IncomingMessage['socket']): Set<LeaseEnd> {
+  const known = openRequests.get(socket)
+  if (known !== undefined) return known
+  const requests = new Set<LeaseEnd>()
+  openRequests.set(socket, requests)
+  socket.once('close', () => {
+    for (const request of requests) request.close()
+  })
+  return requests
+}

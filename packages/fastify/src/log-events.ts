@@ -1,0 +1,44 @@
+import type { EventEmitter } from 'node:events'
+import type { TenantPoolEvents } from '@tenantry/core'
+import type { FastifyBaseLogger } from 'fastify'
+
+/** Logs what a pool tells: changes, never requests. */
+export function logEvents(pool: EventEmitter<TenantPoolEvents>, log: FastifyBaseLogger): void {
+  pool.on('built', ({ id, token, durationMs }) => {
+    log.info({ tenant: id, token, durationMs: Math.round(durationMs) }, 'tenant built')
+  })
+  pool.on('replaced', ({ id, token }) => {
+    log.info({ tenant: id, token }, 'tenant replaced: its token has changed')
+  })
+  pool.on('evicted', ({ id, token }) => {
+    log.info({ tenant: id, token }, 'tenant evicted to make room')
+  })
+  pool.on('disposed', ({ id, token, leases }) => {
+    if (leases === 0) log.info({ tenant: id, token }, 'tenant disposed of')
+    else log.warn({ tenant: id, token, leases }, 'tenant disposed of at the drain deadline, still leased')
+  })
+  pool.on('disposeFailed', ({ id, error }) => {
+    log.error({ tenant: id, err: error }, 'tenant could not be disposed of')
+  })
+  pool.on('buildFailed', ({ id, error, retryAfterMs }) => {
+    log.error({ tenant: id, retryAfterMs, err: error }, 'tenant build failed')
+  })
+  pool.on('storeUnreachable', ({ error }) => {
+    log.error({ err: error }, 'token store unreachable: tenants in memory are served unchecked')
+  })
+  pool.on('storeReachable', ({ afterMs }) => {
+    log.info({ afterMs: Math.round(afterMs) }, 'token store reachable again')
+  })
+  pool.on('keyFailed', ({ operation, key, error }) => {
+    log.error({ operation, key, err: error }, 'token key failed')
+  })
+  pool.on('keyAnswered', ({ operation, key }) => {
+    log.info({ operation, key }, 'token key answered again')
+  })
+  pool.on('lookupFailed', ({ error }) => {
+    log.error({ err: error }, 'host names cannot be looked up')
+  })
+  pool.on('lookupAnswered', () => {
+    log.info('host names can be looked up again')
+  })
+}

@@ -1,0 +1,132 @@
+import { type Lease, requestHostname, TenantPool, TenantryError } from '@tenantry/core'
+import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { LeaseEnd } from './lease-end.ts'
+import { logEvents } from './log-events.ts'
+import type { RequestTenant, TenantryOptions } from './types.ts'
+
+const kLeaseEnd: unique symbol = Symbol('tenantry.leaseEnd')
+const kTimeLimited: unique symbol = Symbol('tenantry.timeLimited')
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    [kLeaseEnd]: LeaseEnd | null
+    [kTimeLimited]: boolean
+  }
+}
+
+type Acquire = (request: FastifyRequest) => Promise<Lease<RequestTenant>>
+
+/**
+ * Gives every request its tenant, before any hook that is registered later runs.
+ *
+ * @example
+ * await app.register(tenantry, {
+ *   tokens: () => new RedisTokenStore('redis://localhost'),
+ *   load: (id, { signal }) => authority.tenantConfiguration(id, { signal }),
+ * })
+ * app.get('/', (request) => `Hello from ${request.tenant.name}`)
+ */
+export const tenantry: FastifyPluginCallback<TenantryOptions> = fp(registerTenantry, {
+  name: '@tenantry/fastify',
+  fastify: '5.x',
+})
+
+export default tenantry
+
+/**
+ * The canonical host name of a request, for an `identify` of one's own: Host, or `X-Forwarded-Host` where Fastify's
+ * `trustProxy` says so.
+ *
+ * @throws TENANTRY_ERR_HOST_INVALID when the request does not name one valid host
+ */
+export function hostnameOf(request: FastifyRequest): string {
+  const { raw, host } = request
+  const direct = raw.headers.host ?? raw.headers[':authority']
+  return requestHostname(raw, direct === undefined || host === direct ? undefined : host)
+}
+
+function registerTenantry(
+  app: FastifyInstance,
+  options: TenantryOptions,
+  done: (error?: Error) => void,
+): void {
+  const { identify, ...poolOptions } = options
+  // biome-ignore lint/suspicious/noExplicitAny: what `load` returns is known to the caller alone
+  const pool = new TenantPool<any, RequestTenant>(poolOptions)
+  const acquire = acquireBy(identify, pool)
+  logEvents(pool, app.log)
+
+  app.decorate('tenants', pool)
+  app.decorateRequest(kLeaseEnd, null)
+  app.decorateRequest(kTimeLimited, false)
+  app.decorateRequest('tenantLease', { getter: leaseOf })
+  app.decorateRequest('tenant', {
+    getter(this: FastifyRequest) {
+      return leaseOf.call(this).tenant
+    },
+  })
+
+  app.addHook('onRequest', function leaseTenant(request, reply, next) {
+    const { config, handlerTimeout } = request.routeOptions
+    if (config?.tenant === false) return next()
+    const end = new LeaseEnd({ request: request.raw, response: reply.raw }, pool.drainTimeoutMs)
+    request[kLeaseEnd] = end
+    request[kTimeLimited] = handlerTimeout > 0
+    acquire(request).then(
+      (lease) => {
+        // Nobody is there to be answered when the request has closed: its way ends here.
+        if (end.grant(lease)) next()
+      },
+      (error: Error) => {
+        if (end.closed) return
+        setRetryAfter(reply, error)
+        next(error)
+      },
+    )
+  })
+
+  app.addHook('onSend', function noteAnswer(request, _reply, _payload, next) {
+    if (!isTimedOut(request)) request[kLeaseEnd]?.answer()
+    next()
+  })
+
+  // From here on nobody gets a lease, and builds end; requests under way have until the drain deadline.
+  let closed: Promise<void> | undefined
+  app.addHook('preClose', function closePool(next) {
+    closed = pool.close()
+    closed.catch(() => {})
+    next()
+  })
+  app.addHook('onClose', () => closed ?? pool.close())
+  done()
+}
+
+function acquireBy(identify: TenantryOptions['identify'], pool: TenantPool<unknown, RequestTenant>): Acquire {
+  if (identify === undefined) return async (request) => pool.acquire(hostnameOf(request))
+  if (typeof identify === 'function') {
+    return async (request) => {
+      const id = await identify(request)
+      if (id === undefined) throw new TenantryError('TENANTRY_ERR_TENANT_NOT_FOUND')
+      return pool.acquire(id)
+    }
+  }
+  const acquire = pool.byHost(identify)
+  return async (request) => acquire(hostnameOf(request))
+}
+
+function leaseOf(this: FastifyRequest): Lease<RequestTenant> {
+  const lease = this[kLeaseEnd]?.lease
+  if (lease === undefined) throw new TenantryError('TENANTRY_ERR_NO_TENANT')
+  return lease as Lease<RequestTenant>
+}
+
+/** Whether what is being sent is Fastify's own answer at its `handlerTimeout`: the handler may still be at work. */
+function isTimedOut(request: FastifyRequest): boolean {
+  return request[kTimeLimited] && request.signal.reason?.code === 'FST_ERR_HANDLER_TIMEOUT'
+}
+
+function setRetryAfter(reply: FastifyReply, error: Error): void {
+  if (!(error instanceof TenantryError) || error.retryAfterMs === undefined) return
+  reply.header('retry-after', Math.max(1, Math.ceil(error.retryAfterMs / 1000)))
+}
