@@ -24,6 +24,7 @@ export class LeaseEnd {
   readonly #graceMs: number
   #closed = false
   #answered = false
+  #timedOut = false
   #grace: NodeJS.Timeout | undefined
 
   constructor({ request, response }: RawExchange, graceMs: number) {
@@ -56,12 +57,17 @@ export class LeaseEnd {
     if (this.#closed) this.#release()
   }
 
+  /** Fastify has answered in the handler's stead: the handler may still be at work. */
+  timeOut(): void {
+    this.#timedOut = true
+  }
+
   close(): void {
     if (this.#closed) return
     this.#closed = true
     this.#siblings.delete(this)
     // A hijacked reply is not seen to be answered, but to have been ended.
-    if (this.#answered || this.#response.writableEnded) this.#release()
+    if (this.#answered || (this.#response.writableEnded && !this.#timedOut)) this.#release()
     else if (this.lease !== undefined) this.#grace = setTimeout(() => this.#release(), this.#graceMs)
   }
 

@@ -87,7 +87,8 @@ function registerTenantry(
   })
 
   app.addHook('onSend', function noteAnswer(request, _reply, _payload, next) {
-    if (!isTimedOut(request)) request[kLeaseEnd]?.answer()
+    if (isTimedOut(request)) request[kLeaseEnd]?.timeOut()
+    else request[kLeaseEnd]?.answer()
     next()
   })
 
