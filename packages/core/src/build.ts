@@ -18,6 +18,8 @@ export class Build<Tenant> {
   readonly slots: Slots
   /** When it was asked for, in milliseconds on the monotonic clock. */
   readonly askedAt: number
+  /** How much of its time limit it has used: what it waits for slots does not count. */
+  spentMs = 0
   readonly #abort = new AbortController()
   readonly #waiters: Waiter<Tenant>[] = []
   #stamp: Stamp | undefined
@@ -84,8 +86,9 @@ export class Build<Tenant> {
     }
   }
 
+  /** Nobody waits for it any longer. */
   fail(error: unknown): void {
-    for (const waiter of this.#waiters) waiter.reject(error)
+    for (const waiter of this.#waiters.splice(0)) waiter.reject(error)
   }
 
   abort(reason: TenantryError): void {

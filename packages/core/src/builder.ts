@@ -43,14 +43,14 @@ export class Builder<Config, Tenant> {
   /**
    * Reads the tokens, then loads the configuration, then stamps (R1).
    *
-   * @returns a new tenant with the build's own stamp, or the pooled one if it bears just the tokens read
+   * @returns a new tenant with the build's own stamp, or the pooled one if it bears just the tokens read; it is held
    */
   async build(build: Build<Tenant>, slot: Slot): Promise<PooledTenant<Tenant>> {
     const { key, id } = build
     const found = await this.#read(key)
     const tokens = { tenant: found.tenant?.token ?? null, all: found.all?.token ?? null }
     const pooled = this.#options.tenants.find(key, tokens)
-    if (pooled !== undefined) return pooled
+    if (pooled !== undefined) return pooled.hold()
     this.refuse(key, tokens, found.allHosts)
 
     const stamp = await this.#stamp(build, slot, found)
@@ -59,13 +59,8 @@ export class Builder<Config, Tenant> {
     const stamped = { tenant: stamp.tenant.token, all: stamp.all.token }
     const made = await this.#inTime(build, stamped, () => this.#make(build))
     if (made === undefined) throw this.#notFound(key, stamped, found.allHosts)
-    if (build.signal.aborted) {
-      // The pool was closed after the last step of `#make` and before this one.
-      void this.#options.tenants.dispose(made.tenant, id)
-      throw build.signal.reason
-    }
     this.#options.backOff.succeeded(key)
-    return this.#options.tenants.create({ key, id, tenant: made.tenant, stamp })
+    return this.#options.tenants.create({ key, id, tenant: made.tenant, stamp }).hold()
   }
 
   async #read(key: TokenKey): Promise<Found> {
@@ -108,10 +103,7 @@ export class Builder<Config, Tenant> {
     const { lookups, reader } = this.#options
     const { tenant, all, allHosts } = found
     if (tenant !== null && all !== null) return { tenant, all }
-    if (!slot.isOf(lookups.slots)) {
-      lookups.refuseIfFull()
-      await slot.moveTo(lookups.slots)
-    }
+    await slot.moveTo(lookups.slots)
     const tokens = { tenant: tenant?.token ?? null, all: all?.token ?? null }
     const config = await this.#inTime(build, tokens, () => this.#load(build))
     if (config === undefined) throw this.#notFound(build.key, tokens, allHosts)
@@ -121,10 +113,13 @@ export class Builder<Config, Tenant> {
   /** Runs `load` and `create` within the build's time limit. A failure backs off. */
   async #inTime<T>(build: Build<Tenant>, tokens: Tokens, work: () => Promise<T>): Promise<T> {
     const { clock, buildTimeoutMs } = this.#options.pool
+    const beganAt = clock.now()
     const timer = clock.setTimeout(() => {
       build.abort(new TenantryError('TENANTRY_ERR_BUILD_TIMEOUT'))
-    }, buildTimeoutMs)
+    }, buildTimeoutMs - build.spentMs)
     try {
+      // Since the pool may have been closed while the build waited for a slot.
+      build.signal.throwIfAborted()
       return await untilAborted(build.signal, work())
     } catch (cause) {
       if (cause instanceof TenantryError && cause.code === 'TENANTRY_ERR_POOL_CLOSED') throw cause
@@ -132,6 +127,7 @@ export class Builder<Config, Tenant> {
       throw new TenantryError('TENANTRY_ERR_BUILD_FAILED', { cause, retryAfterMs })
     } finally {
       clock.clearTimeout(timer)
+      build.spentMs += clock.now() - beganAt
     }
   }
 

@@ -1,6 +1,6 @@
 import { Build } from './build.ts'
 import type { Clock } from './clock.ts'
-import { TenantryError } from './errors.ts'
+import type { TenantryError } from './errors.ts'
 import type { Lease, PooledTenant } from './lease.ts'
 import type { Reading } from './reading.ts'
 import type { Slot, Slots } from './slots.ts'
@@ -9,9 +9,7 @@ import type { TokenKey } from './token.ts'
 
 export interface BuildsOptions<Tenant> {
   readonly clock: Clock
-  /** How many builds may wait in one queue. */
-  readonly maxWaiting: number
-  /** Runs one build. */
+  /** Runs one build; resolves to a tenant that is held, lest it end before all who wait for it have their leases. */
   readonly build: (build: Build<Tenant>, slot: Slot) => Promise<PooledTenant<Tenant>>
   /** Told of what was built, after all who waited for it have their leases. */
   readonly onBuilt: (pooled: PooledTenant<Tenant>, build: Build<Tenant>) => void
@@ -28,7 +26,7 @@ interface Place<Tenant> {
 export class Builds<Tenant> {
   readonly #options: BuildsOptions<Tenant>
   readonly #places = new Map<TokenKey, Place<Tenant>>()
-  /** Builds that wait behind a running one of the same tenant, and so have not asked for a slot yet. */
+  /** They have not asked for a slot yet. */
   #behind = 0
   #closed = false
 
@@ -36,16 +34,9 @@ export class Builds<Tenant> {
     this.#options = options
   }
 
-  get running(): number {
-    let count = 0
-    for (const place of this.#places.values()) if (place.running !== undefined) count += 1
-    return count
-  }
-
-  get waiting(): number {
-    let count = 0
-    for (const place of this.#places.values()) if (place.waiting !== undefined) count += 1
-    return count
+  /** Builds that wait behind a running one of the same tenant. */
+  get behind(): number {
+    return this.#behind
   }
 
   /**
@@ -58,9 +49,7 @@ export class Builds<Tenant> {
     let place = this.#places.get(tenant.key)
     if (place?.running?.isUnder(tokens)) return place.running.join()
     if (place?.waiting !== undefined) return place.waiting.join()
-    if (slots.waiting + this.#behind >= this.#options.maxWaiting) {
-      throw new TenantryError('TENANTRY_ERR_BUILD_QUEUE_FULL')
-    }
+    slots.refuseIfFull(this.#behind)
     const build = new Build<Tenant>(tenant, slots, this.#options.clock.now())
     if (place === undefined) {
       place = { running: undefined, waiting: build }
@@ -78,6 +67,11 @@ export class Builds<Tenant> {
     this.#places.get(key)?.running?.see(reading)
   }
 
+  /** Takes in an answer about all tenants. */
+  seeAll(reading: Reading): void {
+    for (const { running } of this.#places.values()) running?.see(reading)
+  }
+
   /** Ends all builds. */
   close(reason: TenantryError): void {
     this.#closed = true
@@ -91,12 +85,17 @@ export class Builds<Tenant> {
 
   async #run(build: Build<Tenant>, place: Place<Tenant>): Promise<void> {
     const slot = await build.slots.take()
-    if (this.#closed) return
+    if (this.#closed) {
+      // Lookups of hosts may wait for it, and must hear that the pool has closed.
+      slot.giveBack()
+      return
+    }
     place.waiting = undefined
     place.running = build
     try {
       const pooled = await this.#options.build(build, slot)
       build.succeed(pooled)
+      pooled.release()
       this.#options.onBuilt(pooled, build)
     } catch (error) {
       build.fail(error)

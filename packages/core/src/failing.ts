@@ -1,22 +1,24 @@
+import { LRUCache } from 'lru-cache'
+
 /** How many things that fail are told apart. */
 const MAX_FAILING = 1000
 
 /** Knows what is failing just now, so that a failure is told when it begins and when it ends, not each time. */
 export class Failing {
-  readonly #names = new Set<string>()
+  readonly #names = new LRUCache<string, true>({ max: MAX_FAILING })
 
   get any(): boolean {
     return this.#names.size > 0
   }
 
-  /** Whether this failure is the first of its kind. Beyond what can be told apart, none is. */
+  /** Notes a failure; whether it has just begun. */
   begins(name: string): boolean {
-    if (this.#names.has(name) || this.#names.size >= MAX_FAILING) return false
-    this.#names.add(name)
+    if (this.#names.get(name) !== undefined) return false
+    this.#names.set(name, true)
     return true
   }
 
-  /** Whether it had been failing. */
+  /** Notes that all is well; whether that is a change. */
   ends(name: string): boolean {
     return this.#names.delete(name)
   }

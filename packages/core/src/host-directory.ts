@@ -27,6 +27,8 @@ export interface HostDirectoryParts<Tenant> {
   readonly readHostsToken: () => Promise<Token>
   readonly lookups: Lookups
   readonly unknown: Unknown
+  /** Told when the host names of a tenant cannot be had. */
+  readonly onHostnamesFailed: (id: string, error: unknown) => void
   readonly maxHosts: number
 }
 
@@ -71,7 +73,8 @@ class BoundDirectory<Tenant> {
   readonly #hints: LRUCache<string, Hint>
   /** Lookups under way, each with the token of `all-hosts` that was read before it began. */
   readonly #underWay = new Map<string, { token: Token; id: Promise<string | undefined> }>()
-  readonly #hostnames = new WeakMap<WeakKey, ReadonlySet<string>>()
+  /** By generation, of which each has a `builtAt` of its own: two may be one object that has been changed. */
+  readonly #hostnames = new WeakMap<Date, ReadonlySet<string> | TenantryError>()
 
   constructor(options: HostDirectoryOptions<Tenant>, parts: HostDirectoryParts<Tenant>) {
     this.#options = options
@@ -95,8 +98,10 @@ class BoundDirectory<Tenant> {
       const lease = await this.#tryId(hostname, hint.id)
       if (lease !== undefined) return lease
     } catch (error) {
-      // A tenant that cannot be built cannot say that it has lost the host. If hosts have moved since, it may have.
-      if (!hasCode(error, 'TENANTRY_ERR_BUILD_FAILED')) throw error
+      // A tenant that cannot be built, or whose host names cannot be had, cannot say that it has lost the host. If
+      // hosts have moved since, it may have.
+      if (!hasCode(error, 'TENANTRY_ERR_BUILD_FAILED') && !hasCode(error, 'TENANTRY_ERR_LOOKUP_FAILED'))
+        throw error
       const token = await this.#parts.readHostsToken()
       if (token === hint.token) throw error
       const id = await this.#lookUp(hostname, token)
@@ -133,16 +138,11 @@ class BoundDirectory<Tenant> {
       if (hasCode(error, 'TENANTRY_ERR_TENANT_NOT_FOUND')) return undefined
       throw error
     }
-    let named = false
-    try {
-      named = this.#hostnamesOf(lease.tenant).has(hostname)
-    } catch (cause) {
-      this.#parts.lookups.failed(cause)
-      lease.release()
-      throw new TenantryError('TENANTRY_ERR_LOOKUP_FAILED', { cause })
-    }
-    if (named) return lease
+    const hostnames = this.#hostnamesOf(lease)
+    const failed = hostnames instanceof TenantryError
+    if (!failed && hostnames.has(hostname)) return lease
     lease.release()
+    if (failed) throw hostnames
     return undefined
   }
 
@@ -150,7 +150,7 @@ class BoundDirectory<Tenant> {
   #lookUp(hostname: string, token: Token): Promise<string | undefined> {
     const underWay = this.#underWay.get(hostname)
     if (underWay?.token === token) return underWay.id
-    const id = this.#parts.lookups.run(async (context) => {
+    const id = this.#parts.lookups.run(hostname, async (context) => {
       const found = await this.#options.lookup(hostname, context)
       if (found !== undefined) tenantKey(found)
       return found
@@ -164,14 +164,26 @@ class BoundDirectory<Tenant> {
     return id
   }
 
-  #hostnamesOf(tenant: Tenant): ReadonlySet<string> {
-    const keepable = typeof tenant === 'object' && tenant !== null ? tenant : undefined
-    const known = keepable && this.#hostnames.get(keepable)
+  /** An error: they cannot be had. That too is found, and told, once for each generation, not for each request. */
+  #hostnamesOf({ id, tenant, builtAt }: Lease<Tenant>): ReadonlySet<string> | TenantryError {
+    const known = this.#hostnames.get(builtAt)
     if (known !== undefined) return known
-    const hostnames = new Set(Array.from(this.#options.hostnamesOf(tenant), canonicalHostname))
-    if (keepable !== undefined) this.#hostnames.set(keepable, hostnames)
+    let hostnames: ReadonlySet<string> | TenantryError
+    try {
+      hostnames = new Set(Array.from(listed(this.#options.hostnamesOf(tenant)), canonicalHostname))
+    } catch (cause) {
+      this.#parts.onHostnamesFailed(id, cause)
+      hostnames = new TenantryError('TENANTRY_ERR_LOOKUP_FAILED', { cause })
+    }
+    this.#hostnames.set(builtAt, hostnames)
     return hostnames
   }
+}
+
+/** A string is an iterable of strings, too: of its characters, and none of them is the host. */
+function listed(hostnames: Iterable<string>): Iterable<string> {
+  if (typeof hostnames !== 'string') return hostnames
+  throw new TypeError(`Expected \`hostnamesOf\` to return a list of host names, got ${quote(hostnames)}`)
 }
 
 function hasCode(error: unknown, code: TenantryErrorCode): boolean {

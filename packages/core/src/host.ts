@@ -69,7 +69,8 @@ export function parseHost(header: string): string {
   if (!/^\d{1,5}$/.test(port) || Number(port) < 1 || Number(port) > 65_535) {
     throw invalidHost(header, 'its port is not a number from 1 to 65535')
   }
-  return canonicalise(header.slice(0, colon), header)
+  const name = header.slice(0, colon)
+  return isPlain(name) ? name : canonicalise(name, header)
 }
 
 /**

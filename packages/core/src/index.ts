@@ -9,6 +9,7 @@ export { ERROR_CODES, TenantryError, type TenantryErrorCode, type TenantryErrorO
 export { canonicalHostname, type HostedRequest, parseHost, requestHostname } from './host.ts'
 export { type HostDirectory, type HostDirectoryOptions, hostDirectory } from './host-directory.ts'
 export type { Lease } from './lease.ts'
+export { MemoryTokenStore, type MemoryTokenStoreOptions } from './memory-token-store.ts'
 export type { TenantPoolEvents } from './pool-events.ts'
 export type { TenantPoolOptions } from './pool-options.ts'
 export { FailedRestarts, TenantLifecycle, type TenantLifecycleOptions } from './tenant-lifecycle.ts'

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { Clock, Timer } from './clock.ts'
 import type { TenantryError } from './errors.ts'
 import type { Stamp } from './stamp.ts'
@@ -69,14 +70,17 @@ export class PooledTenant<Tenant> {
   get signal(): AbortSignal {
     if (this.#abort === undefined) {
       this.#abort = new AbortController()
+      // All leases share it, and each may listen: that is no leak.
+      setMaxListeners(0, this.#abort.signal)
       if (this.#left !== undefined) this.#abort.abort(this.#left)
     }
     return this.#abort.signal
   }
 
   /** Keeps it from being disposed of, until `release`. */
-  hold(): void {
+  hold(): this {
     this.#leases += 1
+    return this
   }
 
   release(): void {
@@ -149,6 +153,5 @@ class HeldLease<Tenant> implements Lease<Tenant> {
 
 /** A lease on a tenant that nobody holds for the caller yet. */
 export function newLease<Tenant>(pooled: PooledTenant<Tenant>): Lease<Tenant> {
-  pooled.hold()
-  return pooled.lease()
+  return pooled.hold().lease()
 }

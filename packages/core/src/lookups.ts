@@ -11,8 +11,8 @@ export interface LookupsOptions {
   readonly maxWaiting: number
   /** How long one may take, in milliseconds. */
   readonly timeoutMs: number
-  /** Told how each lookup went. */
-  readonly onOutcome: (error?: unknown) => void
+  /** Told how each lookup went. An undefined outcome: well. */
+  readonly onOutcome: (hostname: string, outcome: { error: unknown } | undefined) => void
 }
 
 /** Questions to the authority about what may not exist. They have slots of their own, so that a flood holds no build up. */
@@ -24,23 +24,17 @@ export class Lookups {
 
   constructor(options: LookupsOptions) {
     this.#options = options
-    this.slots = new Slots(options.maxConcurrent)
-  }
-
-  /** @throws TENANTRY_ERR_BUILD_QUEUE_FULL when too many wait already */
-  refuseIfFull(): void {
-    if (this.slots.waiting >= this.#options.maxWaiting)
-      throw new TenantryError('TENANTRY_ERR_BUILD_QUEUE_FULL')
+    this.slots = new Slots(options.maxConcurrent, options.maxWaiting)
   }
 
   /**
-   * Runs one lookup in a slot.
+   * Looks one host up, in a slot.
    *
    * @throws TENANTRY_ERR_LOOKUP_FAILED, TENANTRY_ERR_BUILD_QUEUE_FULL, TENANTRY_ERR_POOL_CLOSED
    */
-  async run<T>(lookup: (context: { signal: AbortSignal }) => Promise<T>): Promise<T> {
+  async run<T>(hostname: string, lookup: (context: { signal: AbortSignal }) => Promise<T>): Promise<T> {
     const { clock, timeoutMs, onOutcome } = this.#options
-    this.refuseIfFull()
+    this.slots.refuseIfFull()
     const slot = await this.slots.take()
     const abort = new AbortController()
     const timer = clock.setTimeout(
@@ -51,22 +45,17 @@ export class Lookups {
     try {
       if (this.#closed !== undefined) throw this.#closed
       const found = await untilAborted(abort.signal, lookup({ signal: abort.signal }))
-      onOutcome()
+      onOutcome(hostname, undefined)
       return found
     } catch (cause) {
       if (this.#closed !== undefined) throw this.#closed
-      onOutcome(cause)
+      onOutcome(hostname, { error: cause })
       throw new TenantryError('TENANTRY_ERR_LOOKUP_FAILED', { cause })
     } finally {
       this.#running.delete(abort)
       clock.clearTimeout(timer)
       slot.giveBack()
     }
-  }
-
-  /** Tells a failure that came after a lookup. */
-  failed(cause: unknown): void {
-    this.#options.onOutcome(cause)
   }
 
   close(reason: TenantryError): void {

@@ -22,10 +22,12 @@ export interface TenantPoolEvents {
   keyFailed: [{ operation: 'read' | 'claim' | 'touch'; key: TokenKey; error: unknown }]
   /** An operation that had failed went well again. */
   keyAnswered: [{ operation: 'read' | 'claim' | 'touch'; key: TokenKey }]
-  /** Host names cannot be looked up just now. */
-  lookupFailed: [{ error: unknown }]
-  /** Host names can be looked up again. */
-  lookupAnswered: []
+  /** A tenant was built whose host names cannot be had: `hostnamesOf` threw, or gave what is no host name. */
+  hostnamesFailed: [{ id: string; error: unknown }]
+  /** A host name cannot be looked up just now. */
+  lookupFailed: [{ hostname: string; error: unknown }]
+  /** A host name can be looked up again. */
+  lookupAnswered: [{ hostname: string }]
 }
 
 /** Tells an event. */

@@ -63,6 +63,9 @@ export interface TenantPoolOptions<Config, Tenant = Config> {
 /** The options of a pool, complete and checked. */
 export type PoolOptions<Config, Tenant> = Readonly<Required<TenantPoolOptions<Config, Tenant>>>
 
+/** Room for so many is set aside at the start. */
+const MAX_COUNT = 1_000_000
+
 /** The longest time that Node's timers can wait: beyond it they fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 
@@ -100,7 +103,7 @@ export function resolvePoolOptions<Config, Tenant>(
     if (typeof options[name] !== 'function') throw invalid(`\`${name}\``, 'a function', options[name])
   }
   for (const name of ['maxTenants', 'maxConcurrentBuilds'] as const) {
-    mustBeInteger(name, options[name], [1, Number.MAX_SAFE_INTEGER])
+    mustBeInteger(name, options[name], [1, MAX_COUNT])
   }
   for (const name of ['buildTimeoutMs', 'checkTimeoutMs', 'sweepMs', 'unknownForMs'] as const) {
     mustBeInteger(name, options[name], [1, MAX_TIMER_MS])

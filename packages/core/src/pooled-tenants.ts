@@ -17,9 +17,11 @@ export class PooledTenants<Tenant> {
   readonly #options: PooledTenantsOptions<Tenant>
   readonly #tell: Tell
   readonly #pooled: LRUCache<TokenKey, PooledTenant<Tenant>>
-  readonly #draining = new Set<PooledTenant<Tenant>>()
+  /** In memory, but not in the pool: on their way into it, or draining. */
+  readonly #outside = new Set<PooledTenant<Tenant>>()
   readonly #disposals = new Set<Promise<boolean>>()
   #onEnded: (() => void) | undefined
+  #closed: TenantryError | undefined
 
   constructor(options: PooledTenantsOptions<Tenant>, tell: Tell) {
     this.#options = options
@@ -27,7 +29,7 @@ export class PooledTenants<Tenant> {
     this.#pooled = new LRUCache({
       max: options.maxTenants,
       disposeAfter: (pooled, _key, reason) => {
-        if (reason !== 'evict') return
+        if (reason === 'delete') return
         this.#leave(pooled, new TenantryError('TENANTRY_ERR_TENANT_EVICTED'))
         tell('evicted', { id: pooled.id, token: pooled.stamp.tenant.token })
       },
@@ -39,14 +41,14 @@ export class PooledTenants<Tenant> {
   }
 
   get draining(): number {
-    return this.#draining.size
+    return [...this.#outside].filter(({ left }) => left !== undefined).length
   }
 
   /** The leases that are held, on tenants in the pool and on draining ones. */
   get leases(): number {
     let leases = 0
     for (const pooled of this.#pooled.values()) leases += pooled.leases
-    for (const pooled of this.#draining) leases += pooled.leases
+    for (const pooled of this.#outside) leases += pooled.leases
     return leases
   }
 
@@ -72,10 +74,13 @@ export class PooledTenants<Tenant> {
       drainTimeoutMs,
       drained: (leases) => this.#end(pooled, leases),
     })
+    this.#outside.add(pooled)
+    if (this.#closed !== undefined) pooled.leave(this.#closed)
     return pooled
   }
 
   enter(pooled: PooledTenant<Tenant>): void {
+    this.#outside.delete(pooled)
     this.#pooled.set(pooled.key, pooled)
   }
 
@@ -92,6 +97,11 @@ export class PooledTenants<Tenant> {
     if (tokens !== undefined && bears(pooled.stamp, tokens)) {
       pooled.checkedAt = Math.max(pooled.checkedAt, reading.at)
     }
+  }
+
+  /** Takes in an answer about all tenants. */
+  seeAll(reading: Reading): void {
+    for (const key of [...this.#pooled.keys()]) this.see(key, reading)
   }
 
   /** Ends a tenant that is in the pool no longer, or never was, since its tokens are no longer those of its stamp. */
@@ -113,10 +123,11 @@ export class PooledTenants<Tenant> {
 
   /** All leave. Resolves when all, and those that left before, are disposed of. */
   async close(reason: TenantryError): Promise<void> {
-    const tenants = [...this.#pooled.values()]
+    this.#closed = reason
+    const tenants = [...this.#pooled.values(), ...this.#outside]
     this.#pooled.clear()
     for (const pooled of tenants) this.#leave(pooled, reason)
-    while (this.#draining.size > 0 || this.#disposals.size > 0) {
+    while (this.#outside.size > 0 || this.#disposals.size > 0) {
       await new Promise<void>((resolve) => {
         this.#onEnded = resolve
       })
@@ -124,14 +135,14 @@ export class PooledTenants<Tenant> {
   }
 
   #leave(pooled: PooledTenant<Tenant>, reason: TenantryError): void {
-    this.#draining.add(pooled)
+    this.#outside.add(pooled)
     pooled.leave(reason)
   }
 
   #end(pooled: PooledTenant<Tenant>, leases: number): void {
     const { id, tenant, stamp } = pooled
     void this.dispose(tenant, id).then((disposed) => {
-      this.#draining.delete(pooled)
+      this.#outside.delete(pooled)
       if (disposed) this.#tell('disposed', { id, token: stamp.tenant.token, leases })
       this.#onEnded?.()
     })

@@ -11,6 +11,8 @@ export class Reading {
   readonly settled: Promise<void>
   /** Ends the wait. */
   readonly settle: () => void
+  /** Whether any of its keys has failed. */
+  failed = false
   readonly #answers = new Map<TokenKey, TokenAnswer | undefined>()
 
   constructor() {
@@ -34,7 +36,9 @@ export class Reading {
   fill(answers: readonly TokenAnswer[]): void {
     let index = 0
     for (const key of this.#answers.keys()) {
-      this.#answers.set(key, answers[index] ?? missing(answers, index))
+      const answer = answers[index] ?? missing(answers, index)
+      this.#answers.set(key, answer)
+      this.failed ||= answer instanceof Error
       index += 1
     }
   }

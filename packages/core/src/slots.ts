@@ -1,15 +1,35 @@
+import { TenantryError } from './errors.ts'
+
 /** A fixed number of slots, first come, first served. */
 export class Slots {
+  readonly #count: number
+  readonly #maxWaiting: number
   #free: number
   readonly #queue: (() => void)[] = []
 
-  constructor(count: number) {
+  constructor(count: number, maxWaiting: number) {
+    this.#count = count
+    this.#maxWaiting = maxWaiting
     this.#free = count
+  }
+
+  /** How many are in use. */
+  get used(): number {
+    return this.#count - this.#free
   }
 
   /** How many wait for a slot. */
   get waiting(): number {
     return this.#queue.length
+  }
+
+  /**
+   * To be called before a slot is asked for. `others`: how many will ask for one when something else has ended.
+   *
+   * @throws TENANTRY_ERR_BUILD_QUEUE_FULL when too many wait already
+   */
+  refuseIfFull(others = 0): void {
+    if (this.waiting + others >= this.#maxWaiting) throw new TenantryError('TENANTRY_ERR_BUILD_QUEUE_FULL')
   }
 
   async take(): Promise<Slot> {
@@ -48,13 +68,14 @@ export class Slot {
     this.#slots = slots
   }
 
-  isOf(slots: Slots): boolean {
-    return slots === this.#slots
-  }
-
-  /** Goes on in a slot of another kind. The one in use is given back before the other is asked for (no deadlock). */
+  /**
+   * Goes on in a slot of another kind. The one in use is given back before the other is asked for (no deadlock).
+   *
+   * @throws TENANTRY_ERR_BUILD_QUEUE_FULL
+   */
   async moveTo(slots: Slots): Promise<void> {
-    if (this.isOf(slots)) return
+    if (slots === this.#slots) return
+    slots.refuseIfFull()
     this.giveBack()
     await slots.occupy()
     this.#slots = slots

@@ -18,15 +18,12 @@ export interface SweepOptions {
 }
 
 /**
- * Checks, every `sweepMs`, the tenants that no request has checked since the sweep before, so that a replica without
- * traffic takes restarts up too, and nothing old lies in wait for the day the store fails; and keeps the tokens of
+ * Checks, every `sweepMs`, the tenants that no request has checked of late, so that a replica without traffic takes restarts up too, and nothing old lies in wait for the day the store fails; and keeps the tokens of
  * the tenants in use from expiring. What the answers mean is the pool's business.
  */
 export class Sweep {
   readonly #options: SweepOptions
   #timer: Timer | undefined
-  /** When the sweep before ended: what was checked later was checked by a request. */
-  #sweptAt = Number.NEGATIVE_INFINITY
   #stopped = false
 
   constructor(options: SweepOptions) {
@@ -49,14 +46,14 @@ export class Sweep {
   }
 
   async #sweep(): Promise<void> {
-    const { reader, clock, tenants } = this.#options
-    const since = this.#sweptAt
+    const { reader, clock, sweepMs, tenants } = this.#options
+    // Half an interval: nothing that is held goes without a check for longer than one and a half.
+    const since = clock.now() - sweepMs / 2
     const unchecked = [...tenants()].filter((tenant) => tenant.checkedAt <= since)
     for (const batch of batches(unchecked)) {
       const reading = reader.ask([...batch.map((tenant) => tenant.key), ALL])
       await reading?.settled
     }
-    this.#sweptAt = clock.now()
 
     // Whatever is still in the pool, and was checked since, stood.
     const dueAt = clock.now() - TOUCH_EVERY_MS

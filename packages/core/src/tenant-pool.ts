@@ -31,8 +31,13 @@ export interface TenantPoolStats {
   draining: number
   /** Leases that are held, on tenants in the pool and on draining ones. */
   leases: number
+  /** Builds that load in order to serve. */
   buildsRunning: number
+  /** Builds that wait for a slot, or behind a build of the same tenant. */
   buildsWaiting: number
+  /** Questions whose host a name is, or whether a tenant exists. */
+  lookupsRunning: number
+  lookupsWaiting: number
   store: 'reachable' | 'unreachable'
 }
 
@@ -52,6 +57,8 @@ export class TenantPool<Config = unknown, Tenant = Config> extends EventEmitter<
   readonly #builds: Builds<Tenant>
   readonly #sweep: Sweep
   readonly #failing = new Failing()
+  /** What was last found at the key that speaks for all tenants. */
+  #latestAll: { answer: Token | null; order: number } = { answer: null, order: 0 }
   #unreachableSince = 0
   #closing = false
   #closed: Promise<void> | undefined
@@ -82,9 +89,9 @@ export class TenantPool<Config = unknown, Tenant = Config> extends EventEmitter<
       maxConcurrent: maxConcurrentBuilds,
       maxWaiting: maxTenants,
       timeoutMs: pool.buildTimeoutMs,
-      onOutcome: (error) => this.#onLookup(error),
+      onOutcome: (hostname, outcome) => this.#onLookup(hostname, outcome),
     })
-    this.#slots = new Slots(maxConcurrentBuilds)
+    this.#slots = new Slots(maxConcurrentBuilds, maxTenants)
     this.#builder = new Builder({
       pool,
       reader: this.#reader,
@@ -96,7 +103,6 @@ export class TenantPool<Config = unknown, Tenant = Config> extends EventEmitter<
     })
     this.#builds = new Builds({
       clock,
-      maxWaiting: maxTenants,
       build: (build, slot) => this.#builder.build(build, slot),
       onBuilt: (pooled, build) => this.#onBuilt(pooled, build),
       onFailed: (build, error) => this.#onBuildFailed(build, error),
@@ -163,6 +169,7 @@ export class TenantPool<Config = unknown, Tenant = Config> extends EventEmitter<
       readHostsToken: () => this.#readHostsToken(),
       lookups: this.#lookups,
       unknown: this.#newUnknown(),
+      onHostnamesFailed: (id, error) => this.#tell('hostnamesFailed', { id, error }),
       maxHosts: HOSTS_PER_TENANT * this.#options.maxTenants,
     })
   }
@@ -177,8 +184,10 @@ export class TenantPool<Config = unknown, Tenant = Config> extends EventEmitter<
       tenants: this.#tenants.size,
       draining: this.#tenants.draining,
       leases: this.#tenants.leases,
-      buildsRunning: this.#builds.running,
-      buildsWaiting: this.#builds.waiting,
+      buildsRunning: this.#slots.used,
+      buildsWaiting: this.#slots.waiting + this.#builds.behind,
+      lookupsRunning: this.#lookups.slots.used,
+      lookupsWaiting: this.#lookups.slots.waiting,
       store: this.#reader.reachable ? 'reachable' : 'unreachable',
     }
   }
@@ -189,7 +198,8 @@ export class TenantPool<Config = unknown, Tenant = Config> extends EventEmitter<
    */
   close(): Promise<void> {
     this.#closing = true
-    this.#closed ??= this.#close()
+    // Later, so that listeners that are told of the end can call this, too.
+    this.#closed ??= Promise.resolve().then(() => this.#close())
     return this.#closed
   }
 
@@ -230,16 +240,30 @@ export class TenantPool<Config = unknown, Tenant = Config> extends EventEmitter<
   }
 
   #onAnswer(reading: Reading): void {
-    for (const key of reading.keys()) {
-      this.#onOutcome('read', [key], reading.failure(key))
+    const keys = reading.keys()
+    for (const key of keys) {
       this.#tenants.see(key, reading)
       this.#builds.see(key, reading)
     }
+    this.#onAll(reading)
+    if (!reading.failed && !this.#failing.any) return
+    for (const key of keys) this.#onOutcome('read', [key], reading.failure(key))
+  }
+
+  /** A new answer about all tenants outdates also those that were not asked about. */
+  #onAll(reading: Reading): void {
+    const all = reading.answer(ALL)
+    if (all === undefined || reading.order < this.#latestAll.order) return
+    const isNew = all !== this.#latestAll.answer
+    this.#latestAll = { answer: all, order: reading.order }
+    if (!isNew) return
+    this.#tenants.seeAll(reading)
+    this.#builds.seeAll(reading)
   }
 
   #onBuilt(pooled: PooledTenant<Tenant>, build: Build<Tenant>): void {
-    // Otherwise the build has found it in the pool.
-    if (pooled.stamp !== build.stamp) return
+    // Otherwise the build has found it in the pool, or the pool was closed meanwhile.
+    if (pooled.stamp !== build.stamp || pooled.left !== undefined) return
     const durationMs = this.#options.clock.now() - build.askedAt
     this.#tell('built', { id: pooled.id, token: pooled.stamp.tenant.token, durationMs })
     if (build.outdated) this.#tenants.outdate(pooled)
@@ -248,8 +272,9 @@ export class TenantPool<Config = unknown, Tenant = Config> extends EventEmitter<
 
   /** Tells failures of `load` and `create`; those of the store are told by what failed. */
   #onBuildFailed({ id }: Build<Tenant>, error: unknown): void {
-    if (!(error instanceof TenantryError) || error.code !== 'TENANTRY_ERR_BUILD_FAILED' || !error.cause)
-      return
+    if (!(error instanceof TenantryError) || error.code !== 'TENANTRY_ERR_BUILD_FAILED') return
+    // Without a cause it was only refused, for a failure that has been told.
+    if (!('cause' in error)) return
     this.#tell('buildFailed', { id, error: error.cause, retryAfterMs: error.retryAfterMs ?? 0 })
   }
 
@@ -263,10 +288,11 @@ export class TenantPool<Config = unknown, Tenant = Config> extends EventEmitter<
     } else if (this.#failing.begins(name)) this.#tell('keyFailed', { operation, key, error })
   }
 
-  #onLookup(error?: unknown): void {
-    if (error === undefined) {
-      if (this.#failing.ends('lookup')) this.#tell('lookupAnswered')
-    } else if (this.#failing.begins('lookup')) this.#tell('lookupFailed', { error })
+  #onLookup(hostname: string, outcome: { error: unknown } | undefined): void {
+    const name = `lookup ${hostname}`
+    if (outcome === undefined) {
+      if (this.#failing.ends(name)) this.#tell('lookupAnswered', { hostname })
+    } else if (this.#failing.begins(name)) this.#tell('lookupFailed', { hostname, error: outcome.error })
   }
 
   /** A listener that throws must not break the order of things: it is reported as an uncaught exception instead. */

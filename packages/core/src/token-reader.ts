@@ -1,4 +1,4 @@
-import type { Clock, Timer } from './clock.ts'
+import type { Clock } from './clock.ts'
 import { TenantryError } from './errors.ts'
 import { Reading } from './reading.ts'
 import type { Stamped } from './stamp.ts'
@@ -36,7 +36,8 @@ export class TokenReader {
   readonly #waits = new Set<() => void>()
   #unreachable = false
   #closed = false
-  #probeTimer: Timer | undefined
+  /** Clears the timer of the probe that is under way, or that of the pause before the next. */
+  #stopProbing: () => void = () => {}
 
   constructor(options: TokenReaderOptions) {
     this.#options = options
@@ -65,48 +66,25 @@ export class TokenReader {
    *
    * @throws TENANTRY_ERR_STORE_UNREACHABLE when the store refuses, or gives no answer in time
    */
-  claim(key: TokenKey): Promise<Stamped> {
-    const { store, newToken, onOutcome } = this.#options
+  async claim(key: TokenKey): Promise<Stamped> {
+    const { store, newToken } = this.#options
     const asked = this.#now()
-    return new Promise((resolve, reject) => {
-      const fail = (cause?: unknown) => reject(new TenantryError('TENANTRY_ERR_STORE_UNREACHABLE', { cause }))
-      if (this.#unreachable || this.#closed) return fail()
-      const endWait = this.#wait(fail)
-      attempt(() => store.claim(key, newToken)).then(
-        (token) => {
-          endWait()
-          onOutcome('claim', [key])
-          resolve({ token, ...asked })
-        },
-        (error: unknown) => {
-          endWait()
-          onOutcome('claim', [key], error)
-          fail(error)
-        },
-      )
-    })
+    const token = await this.#carryOut('claim', [key], () => store.claim(key, newToken))
+    return { token, ...asked }
   }
 
   /** Extends the lifetimes of tokens. It never rejects, but tells whether it went well. */
-  async touch(keys: readonly TokenKey[]): Promise<boolean> {
-    if (this.#unreachable || this.#closed) return false
-    const endWait = this.#wait(() => {})
-    try {
-      await this.#options.store.touch(keys)
-      this.#options.onOutcome('touch', keys)
-      return true
-    } catch (error) {
-      this.#options.onOutcome('touch', keys, error)
-      return false
-    } finally {
-      endWait()
-    }
+  touch(keys: readonly TokenKey[]): Promise<boolean> {
+    return this.#carryOut('touch', keys, () => this.#options.store.touch(keys)).then(
+      () => true,
+      () => false,
+    )
   }
 
   /** Ends all waits. Nothing is asked of the store from now on. */
   close(): void {
     this.#closed = true
-    if (this.#probeTimer !== undefined) this.#clock.clearTimeout(this.#probeTimer)
+    this.#stopProbing()
     this.#gathering?.settle()
     this.#endWaits()
   }
@@ -128,9 +106,8 @@ export class TokenReader {
     reading.order = order
     reading.at = at
     const endWait = this.#wait(reading.settle)
-    attempt(() => this.#options.store.read(reading.keys())).then(
-      (answers) => {
-        reading.fill(answers)
+    attempt(async () => reading.fill(await this.#options.store.read(reading.keys()))).then(
+      () => {
         // The answer is taken in before the wait ends, and also when it is late: it still tells what is outdated.
         if (!this.#closed) this.#options.onAnswer(reading)
         endWait()
@@ -141,6 +118,29 @@ export class TokenReader {
         reading.settle()
       },
     )
+  }
+
+  /** Anything but a read. Rejects when the store refuses, gives no answer in time, or is not to be asked. */
+  #carryOut<T>(operation: 'claim' | 'touch', keys: readonly TokenKey[], run: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const fail = (cause?: unknown) => reject(new TenantryError('TENANTRY_ERR_STORE_UNREACHABLE', { cause }))
+      if (this.#unreachable || this.#closed) return fail()
+      const endWait = this.#wait(fail)
+      const tell = (error?: unknown) => {
+        endWait()
+        if (!this.#closed) this.#options.onOutcome(operation, keys, error)
+      }
+      attempt(run).then(
+        (result) => {
+          tell()
+          resolve(result)
+        },
+        (error: unknown) => {
+          tell(error)
+          fail(error)
+        },
+      )
+    })
   }
 
   /**
@@ -210,6 +210,7 @@ export class TokenReader {
     const cancel = this.#afterSilence(() => {
       if (end()) this.#probe()
     })
+    this.#stopProbing = cancel
     attempt(() => this.#options.store.read([ALL])).then(
       () => {
         if (!end()) return
@@ -218,8 +219,9 @@ export class TokenReader {
       },
       () => {
         if (!end()) return
-        this.#probeTimer = this.#clock.setTimeout(() => this.#probe(), PROBE_PAUSE_MS)
-        this.#probeTimer.unref()
+        const pause = this.#clock.setTimeout(() => this.#probe(), PROBE_PAUSE_MS)
+        pause.unref()
+        this.#stopProbing = () => this.#clock.clearTimeout(pause)
       },
     )
   }

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Lease } from '@tenantry/core'
+import { whenMade } from './when-made.ts'
 
 /** The raw request and response of any server that Fastify runs on. */
 export interface RawExchange {
@@ -11,8 +12,8 @@ export interface RawExchange {
 const openRequests = new WeakMap<object, Set<LeaseEnd>>()
 
 /**
- * Ends a request's lease, once: when the response or its connection has closed and the handler has answered. Where
- * it cannot be known whether the handler has answered, `graceMs` after the close.
+ * Ends a request's lease, once: when the response or its connection has closed and the handler has answered, with a
+ * stream to its end. Where it cannot be known whether the handler has answered, `graceMs` after the close.
  *
  * Made before the lease is asked for, so that no close is missed.
  */
@@ -23,8 +24,9 @@ export class LeaseEnd {
   readonly #siblings: Set<LeaseEnd>
   readonly #graceMs: number
   #closed = false
+  /** Whether an answer was seen to be sent: a hijacked reply's is not. */
+  #sent = false
   #answered = false
-  #timedOut = false
   #grace: NodeJS.Timeout | undefined
 
   constructor({ request, response }: RawExchange, graceMs: number) {
@@ -51,24 +53,26 @@ export class LeaseEnd {
     return true
   }
 
-  /** The handler has answered. */
-  answer(): void {
-    this.#answered = true
-    if (this.#closed) this.#release()
+  /** The handler answers. */
+  answer(answer: unknown): void {
+    this.#sent = true
+    whenMade(answer, () => {
+      this.#answered = true
+      if (this.#closed) this.#release()
+    })
   }
 
-  /** Fastify has answered in the handler's stead: the handler may still be at work. */
+  /** Fastify answers in the handler's stead: the handler may still be at work. */
   timeOut(): void {
-    this.#timedOut = true
+    this.#sent = true
   }
 
   close(): void {
     if (this.#closed) return
     this.#closed = true
     this.#siblings.delete(this)
-    // A hijacked reply is not seen to be answered, but to have been ended.
-    if (this.#answered || (this.#response.writableEnded && !this.#timedOut)) this.#release()
-    else if (this.lease !== undefined) this.#grace = setTimeout(() => this.#release(), this.#graceMs)
+    if (this.#answered || (!this.#sent && this.#response.writableEnded)) this.#release()
+    else if (this.lease !== undefined) this.#grace = setTimeout(() => this.#release(), this.#graceMs).unref()
   }
 
   #release(): void {

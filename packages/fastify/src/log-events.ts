@@ -35,10 +35,13 @@ export function logEvents(pool: EventEmitter<TenantPoolEvents>, log: FastifyBase
   pool.on('keyAnswered', ({ operation, key }) => {
     log.info({ operation, key }, 'token key answered again')
   })
-  pool.on('lookupFailed', ({ error }) => {
-    log.error({ err: error }, 'host names cannot be looked up')
+  pool.on('hostnamesFailed', ({ id, error }) => {
+    log.error({ tenant: id, err: error }, 'host names of the tenant cannot be had')
   })
-  pool.on('lookupAnswered', () => {
-    log.info('host names can be looked up again')
+  pool.on('lookupFailed', ({ hostname, error }) => {
+    log.error({ hostname, err: error }, 'host name cannot be looked up')
+  })
+  pool.on('lookupAnswered', ({ hostname }) => {
+    log.info({ hostname }, 'host name can be looked up again')
   })
 }

@@ -1,5 +1,5 @@
 import { type Lease, requestHostname, TenantPool, TenantryError } from '@tenantry/core'
-import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { LeaseEnd } from './lease-end.ts'
 import { logEvents } from './log-events.ts'
@@ -27,7 +27,7 @@ type Acquire = (request: FastifyRequest) => Promise<Lease<RequestTenant>>
  * })
  * app.get('/', (request) => `Hello from ${request.tenant.name}`)
  */
-export const tenantry: FastifyPluginCallback<TenantryOptions> = fp(registerTenantry, {
+export const tenantry: FastifyPluginAsync<TenantryOptions> = fp(registerTenantry, {
   name: '@tenantry/fastify',
   fastify: '5.x',
 })
@@ -42,30 +42,28 @@ export default tenantry
  */
 export function hostnameOf(request: FastifyRequest): string {
   const { raw, host } = request
-  const direct = raw.headers.host ?? raw.headers[':authority']
-  return requestHostname(raw, direct === undefined || host === direct ? undefined : host)
+  const direct = raw.headers.host ?? raw.headers[':authority'] ?? ''
+  // Of a list Fastify takes the last host, others take the first: the header goes on as it came, to be refused.
+  return requestHostname(raw, host === direct ? undefined : raw.headers['x-forwarded-host']?.toString())
 }
 
-function registerTenantry(
-  app: FastifyInstance,
-  options: TenantryOptions,
-  done: (error?: Error) => void,
-): void {
-  const { identify, ...poolOptions } = options
-  // biome-ignore lint/suspicious/noExplicitAny: what `load` returns is known to the caller alone
-  const pool = new TenantPool<any, RequestTenant>(poolOptions)
-  const acquire = acquireBy(identify, pool)
-  logEvents(pool, app.log)
-
-  app.decorate('tenants', pool)
-  app.decorateRequest(kLeaseEnd, null)
-  app.decorateRequest(kTimeLimited, false)
-  app.decorateRequest('tenantLease', { getter: leaseOf })
+async function registerTenantry(app: FastifyInstance, options: TenantryOptions): Promise<void> {
+  // First of all, since this refuses a second registration: nothing has been opened by then.
   app.decorateRequest('tenant', {
     getter(this: FastifyRequest) {
       return leaseOf.call(this).tenant
     },
   })
+  app.decorateRequest('tenantLease', { getter: leaseOf })
+  app.decorateRequest(kLeaseEnd, null)
+  app.decorateRequest(kTimeLimited, false)
+
+  const { identify, ...poolOptions } = options
+  // biome-ignore lint/suspicious/noExplicitAny: what `load` returns is known to the caller alone
+  const pool = new TenantPool<any, RequestTenant>(poolOptions)
+  const acquire = acquireBy(identify, pool)
+  logEvents(pool, app.log)
+  app.decorate('tenants', pool)
 
   app.addHook('onRequest', function leaseTenant(request, reply, next) {
     const { config, handlerTimeout } = request.routeOptions
@@ -73,6 +71,7 @@ function registerTenantry(
     const end = new LeaseEnd({ request: request.raw, response: reply.raw }, pool.drainTimeoutMs)
     request[kLeaseEnd] = end
     request[kTimeLimited] = handlerTimeout > 0
+    if (end.closed) return
     acquire(request).then(
       (lease) => {
         // Nobody is there to be answered when the request has closed: its way ends here.
@@ -86,10 +85,11 @@ function registerTenantry(
     )
   })
 
-  app.addHook('onSend', function noteAnswer(request, _reply, _payload, next) {
-    if (isTimedOut(request)) request[kLeaseEnd]?.timeOut()
-    else request[kLeaseEnd]?.answer()
+  app.addHook('onSend', function noteAnswer(request, _reply, answer, next) {
+    // First the hooks that follow: they may look at the tenant.
     next()
+    if (isTimedOut(request)) request[kLeaseEnd]?.timeOut()
+    else request[kLeaseEnd]?.answer(answer)
   })
 
   // From here on nobody gets a lease, and builds end; requests under way have until the drain deadline.
@@ -100,7 +100,6 @@ function registerTenantry(
     next()
   })
   app.addHook('onClose', () => closed ?? pool.close())
-  done()
 }
 
 function acquireBy(identify: TenantryOptions['identify'], pool: TenantPool<unknown, RequestTenant>): Acquire {
