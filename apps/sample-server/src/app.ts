@@ -1,0 +1,116 @@
+import { randomBytes } from 'node:crypto'
+import type { Server } from 'node:http'
+import { setTimeout as wait } from 'node:timers/promises'
+import { hostDirectory, type Token, type TokenStore } from '@tenantry/core'
+import tenantry from '@tenantry/fastify'
+import type { FastifyHttpOptions, FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { replyToBadRequest, replyWithError, replyWithNotFound } from './error-reply.ts'
+import { contentSecurityPolicy, renderPage } from './page.ts'
+import type { Tenant } from './tenant.ts'
+import type { TenantsFile } from './tenants-file.ts'
+
+declare module '@tenantry/fastify' {
+  interface TenantryTypes {
+    tenant: Tenant
+  }
+}
+
+export interface SampleServerOptions {
+  /** The token store. A function: it is opened and closed with the app; a store: it stays the caller's. */
+  tokens: TokenStore | (() => TokenStore)
+  tenants: TenantsFile
+  /** What this replica calls itself: printable ASCII, since it is sent as a header. */
+  replica: string
+}
+
+/** What `GET /whoami` and `GET /slow` answer. */
+export interface WhoAmI {
+  readonly tenant: Tenant
+  readonly token: Token
+  /** ISO 8601. */
+  readonly builtAt: string
+  readonly replica: string
+}
+
+/** What the Fastify instance needs to be made with, so that every refusal has the shape of the app's own. */
+export const serverOptions: FastifyHttpOptions<Server> = {
+  // Node would refuse a request without Host without a word; the plugin does it with a code.
+  http: { requireHostHeader: false },
+  // Fastify would refuse what comes on an open connection while it closes; the plugin does it with a code.
+  return503OnClosing: false,
+  frameworkErrors: replyWithError,
+  clientErrorHandler: replyToBadRequest,
+}
+
+/** The longest that `GET /slow` waits, in milliseconds. */
+export const MAX_SLOW_MS = 60_000
+
+const SLOW_QUERY = {
+  type: 'object',
+  properties: { ms: { type: 'integer', minimum: 0, maximum: MAX_SLOW_MS, default: 1000 } },
+} as const
+
+/** A product page for every tenant. */
+export const sampleServer: FastifyPluginAsync<SampleServerOptions> = fp(registerSampleServer, {
+  name: '@tenantry/sample-server',
+  fastify: '5.x',
+})
+
+async function registerSampleServer(app: FastifyInstance, options: SampleServerOptions): Promise<void> {
+  const { tokens, tenants, replica } = options
+
+  app.setErrorHandler(replyWithError)
+  app.setNotFoundHandler(replyWithNotFound)
+
+  await app.register(tenantry, {
+    tokens,
+    load: (id, { signal }) => tenants.load(id, { signal }),
+    identify: hostDirectory<Tenant>({
+      lookup: (hostname, { signal }) => tenants.lookup(hostname, { signal }),
+      hostnamesOf: (tenant) => tenant.hostnames,
+    }),
+  })
+
+  // After the plugin's own hook: a request that reaches this one has a tenant, whatever becomes of it.
+  app.addHook('onRequest', async (request, reply) => {
+    if (request.routeOptions.config.tenant === false) return
+    reply.header('x-tenantry-token', headerText(request.tenantLease.token))
+    reply.header('x-tenantry-replica', replica)
+    reply.header('cache-control', 'no-store')
+  })
+
+  app.get('/', async (request, reply) => {
+    const nonce = randomBytes(16).toString('base64')
+    const { token, builtAt } = request.tenantLease
+    reply
+      .type('text/html; charset=utf-8')
+      .header('content-security-policy', contentSecurityPolicy(nonce))
+      .header('x-content-type-options', 'nosniff')
+      .header('referrer-policy', 'no-referrer')
+    return renderPage(request.tenant, { token, builtAt, replica, now: new Date(), nonce })
+  })
+
+  app.get('/whoami', async (request) => whoAmI(request, replica))
+
+  app.get<{ Querystring: { ms: number } }>(
+    '/slow',
+    { schema: { querystring: SLOW_QUERY } },
+    async (request) => {
+      request.log.info({ ms: request.query.ms }, 'answering slowly')
+      await wait(request.query.ms)
+      return whoAmI(request, replica)
+    },
+  )
+
+  app.get('/healthz', { config: { tenant: false } }, async () => ({ status: 'ok' }))
+}
+
+function whoAmI({ tenant, tenantLease }: FastifyRequest, replica: string): WhoAmI {
+  return { tenant, token: tenantLease.token, builtAt: tenantLease.builtAt.toISOString(), replica }
+}
+
+/** A token set by hand may hold anything; a header may not. */
+function headerText(token: Token): string {
+  return /^[\x20-\x7e]*$/.test(token) ? token : encodeURIComponent(token.toWellFormed())
+}

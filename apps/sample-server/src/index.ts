@@ -1,0 +1,17 @@
+/**
+ * `@tenantry/sample-server` for those who run it inside another process: the demo, tests. Nothing here starts a
+ * server or reads the environment by itself.
+ */
+export { type SampleServerOptions, sampleServer, serverOptions, type WhoAmI } from './app.ts'
+export {
+  EnvironmentError,
+  type LogLevel,
+  logLevel,
+  port,
+  readEnvironment,
+  redisUrl,
+  text,
+  type Variable,
+} from './environment.ts'
+export type { Product, Tenant, Theme } from './tenant.ts'
+export { SAMPLE_TENANTS_FILE, TenantsFile, TenantsFileError } from './tenants-file.ts'

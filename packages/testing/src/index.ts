@@ -1,0 +1,9 @@
+/**
+ * `@tenantry/testing`: real servers and real processes for the tests of this workspace; not published.
+ *
+ * Everything that is started here is killed when the test process ends, also when it crashes.
+ */
+export { eventually } from './eventually.ts'
+export { freePort } from './free-port.ts'
+export { type RedisServer, type RedisServerOptions, startRedis } from './redis-server.ts'
+export { type StartedProcess, type StartProcessOptions, startProcess } from './started-process.ts'
