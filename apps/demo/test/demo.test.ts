@@ -1,10 +1,9 @@
 import { once } from 'node:events'
-import { get, type IncomingMessage } from 'node:http'
+import { get } from 'node:http'
 import { type AddressInfo, createServer } from 'node:net'
-import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { SAMPLE_TENANTS_FILE } from '@tenantry/sample-server'
-import { eventually, freePort, type StartedProcess, startProcess, startRedis } from '@tenantry/testing'
+import { ask, eventually, freePort, type StartedProcess, startProcess, startRedis } from '@tenantry/testing'
 import t, { type Test } from 'tap'
 import { startDemo as startDemoHere } from '../src/demo.ts'
 
@@ -34,11 +33,8 @@ async function startDemo(t: Test, environment: Record<string, string> = {}): Pro
 async function tokensOf({ replicas }: StartedDemo): Promise<string[]> {
   const answers = await Promise.all(
     replicas.map(async (url) => {
-      const [response] = (await once(
-        get(`${url}/whoami`, { headers: { host: 'acme.localhost' } }),
-        'response',
-      )) as [IncomingMessage]
-      return JSON.parse(await text(response))
+      const answer = await ask(Number(new URL(url).port), '/whoami', { headers: { host: 'acme.localhost' } })
+      return answer.json()
     }),
   )
   t.same(

@@ -2,11 +2,11 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { MemoryTokenStore } from '@tenantry/core'
+import { ask } from '@tenantry/testing'
 import t from 'tap'
-import { ask } from './support/ask.ts'
 import { ACME, GLOBEX, serve } from './support/serve.ts'
 
-const acme = { host: 'acme.localhost' }
+const acme = { headers: { host: 'acme.localhost' } }
 
 t.test('a tenant', async (t) => {
   const { port, tenants, lifecycle } = await serve(t)
@@ -39,9 +39,12 @@ t.test('a tenant', async (t) => {
       'shop.example.',
       'xn--bcher-kva.example',
     ]) {
-      t.equal((await ask(port, '/whoami', { host })).json().tenant.id, 'acme', host)
+      t.equal((await ask(port, '/whoami', { headers: { host } })).json().tenant.id, 'acme', host)
     }
-    t.equal((await ask(port, '/whoami', { host: 'globex.localhost' })).json().tenant.id, 'globex')
+    t.equal(
+      (await ask(port, '/whoami', { headers: { host: 'globex.localhost' } })).json().tenant.id,
+      'globex',
+    )
   })
 
   t.test('is built again by a restart, from what the file says then', async (t) => {
@@ -120,7 +123,7 @@ t.test('a page', async (t) => {
   })
 
   t.test('makes do with a name and a host name', async (t) => {
-    const { status, body } = await ask(port, '/', { host: 'globex.localhost' })
+    const { status, body } = await ask(port, '/', { headers: { host: 'globex.localhost' } })
     t.equal(status, 200)
     t.match(body, /<h1>Welcome to Globex<\/h1>/)
     t.match(body, /<span class="logo" aria-hidden="true">G<\/span>/)
@@ -176,7 +179,7 @@ t.test('an error', async (t) => {
       ['/broken', 'acme.localhost', 500, 'SAMPLE_ERR_INTERNAL'],
       ['/%zz', 'acme.localhost', 400, 'FST_ERR_BAD_URL'],
     ] as const) {
-      const { status, headers, json } = await ask(port, path, { host })
+      const { status, headers, json } = await ask(port, path, { headers: { host } })
       t.equal(status, statusCode, `${host}${path}`)
       t.match(headers['content-type'], /^application\/json/)
       t.same(Object.keys(json()), ['statusCode', 'code', 'message'])
@@ -197,7 +200,7 @@ t.test('an error', async (t) => {
       t.equal(headers['x-tenantry-token'], token, path)
       t.equal(headers['x-tenantry-replica'], 'replica-1', path)
     }
-    const { headers } = await ask(port, '/', { host: 'nobody.example' })
+    const { headers } = await ask(port, '/', { headers: { host: 'nobody.example' } })
     t.equal(headers['x-tenantry-token'], undefined)
   })
 
@@ -249,7 +252,7 @@ t.test('an error', async (t) => {
 t.test('/healthz needs no tenant', async (t) => {
   const { port } = await serve(t)
   for (const host of ['nobody.example', 'acme.localhost', '127.0.0.1', 'a,b']) {
-    const { status, headers, json } = await ask(port, '/healthz', { host })
+    const { status, headers, json } = await ask(port, '/healthz', { headers: { host } })
     t.equal(status, 200, host)
     t.same(json(), { status: 'ok' })
     t.equal(headers['x-tenantry-token'], undefined)

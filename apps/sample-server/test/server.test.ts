@@ -1,15 +1,14 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import { eventually, freePort, type StartedProcess, startProcess, startRedis } from '@tenantry/testing'
+import { ask, eventually, freePort, type StartedProcess, startProcess, startRedis } from '@tenantry/testing'
 import t, { type Test } from 'tap'
-import { ask } from './support/ask.ts'
 import { tenantsFixture } from './support/tenants-fixture.ts'
 
 const SERVER = fileURLToPath(new URL('../dist/server.js', import.meta.url))
 const ACME = { name: 'Acme', hostnames: ['acme.localhost'] }
 const GLOBEX = { name: 'Globex', hostnames: ['globex.localhost'] }
-const acme = { host: 'acme.localhost' }
+const acme = { headers: { host: 'acme.localhost' } }
 
 type Environment = Record<string, string | undefined>
 
@@ -106,7 +105,7 @@ t.test('replicas on one Redis', async (t) => {
   const environment = { REDIS_URL: redis.url, TENANTS_FILE: path }
   const replicas = await Promise.all([start(t, environment), start(t, environment)])
   const whoAmIs = (host: string) =>
-    Promise.all(replicas.map(async ({ port }) => (await ask(port, '/whoami', { host })).json()))
+    Promise.all(replicas.map(async ({ port }) => (await ask(port, '/whoami', { headers: { host } })).json()))
   const tokens = async (host: string) => (await whoAmIs(host)).map(({ token }) => token)
 
   t.test('agree on a token that nobody has set', async (t) => {

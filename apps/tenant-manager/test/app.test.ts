@@ -1,8 +1,6 @@
-import { once } from 'node:events'
-import { type IncomingMessage, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { text } from 'node:stream/consumers'
 import { MemoryTokenStore } from '@tenantry/core'
+import { ask, type Question } from '@tenantry/testing'
 import Fastify from 'fastify'
 import t, { type Test } from 'tap'
 import { serverOptions, type TenantManagerOptions, tenantManager } from '../src/app.ts'
@@ -27,16 +25,16 @@ async function serve(t: Test, options: Partial<TenantManagerOptions> = {}): Prom
   return { port: (app.server.address() as AddressInfo).port, tokens, log }
 }
 
-async function ask(port: number, line: string, headers: Record<string, string> = {}, body = '') {
-  const [method, path] = line.split(' ')
-  const outgoing = request({ host: '127.0.0.1', port, method, path, headers, agent: false }).end(body)
-  const [response] = (await once(outgoing, 'response')) as [IncomingMessage]
-  return { status: response.statusCode, headers: response.headers, body: JSON.parse(await text(response)) }
+/** `line`: method and path. */
+async function tell(port: number, line: string, question: Question = {}) {
+  const [method = '', path = ''] = line.split(' ')
+  const answer = await ask(port, path, { method, ...question })
+  return { ...answer, body: answer.json() }
 }
 
 t.test('tenants are listed with id, name and host names, and with nothing else', async (t) => {
   const { port } = await serve(t)
-  const { status, body } = await ask(port, 'GET /api/tenants')
+  const { status, body } = await tell(port, 'GET /api/tenants')
   t.equal(status, 200)
   t.strictSame(body, [
     { id: 'acme', name: 'Acme', hostnames: ['acme.localhost'] },
@@ -48,23 +46,23 @@ t.test('a restart', async (t) => {
   const { port, tokens } = await serve(t)
 
   t.test('of one tenant writes its token, a new one each time', async (t) => {
-    const first = await ask(port, 'POST /api/tenants/acme/restart')
+    const first = await tell(port, 'POST /api/tenants/acme/restart')
     t.equal(first.status, 200)
     t.same(await tokens.read(['tenant:acme', 'all']), [first.body.token, null])
-    const second = await ask(port, 'POST /api/tenants/acme/restart')
+    const second = await tell(port, 'POST /api/tenants/acme/restart')
     t.not(second.body.token, first.body.token)
     t.same(await tokens.read(['tenant:acme']), [second.body.token])
   })
 
   t.test('of all tenants writes the token of all', async (t) => {
-    const { status, body } = await ask(port, 'POST /api/restart')
+    const { status, body } = await tell(port, 'POST /api/restart')
     t.equal(status, 200)
     t.same(await tokens.read(['all']), [body.token])
   })
 
   t.test('reaches a tenant whose id is as long and as strange as an id can be', async (t) => {
     const id = encodeURIComponent(STRANGE.id)
-    const { status, body } = await ask(port, `POST /api/tenants/${id}/restart`)
+    const { status, body } = await tell(port, `POST /api/tenants/${id}/restart`)
     t.equal(status, 200)
     t.same(await tokens.read([`tenant:${id}`]), [body.token])
   })
@@ -77,14 +75,17 @@ t.test('a restart', async (t) => {
       ['text/plain', 'please'],
       ['application/octet-stream', 'x'.repeat(2_000_000)],
     ] as const) {
-      const { status } = await ask(port, 'POST /api/tenants/acme/restart', { 'content-type': type }, body)
+      const { status } = await tell(port, 'POST /api/tenants/acme/restart', {
+        headers: { 'content-type': type },
+        body,
+      })
       t.equal(status, 200, `${type} ${body.slice(0, 10)}`)
     }
   })
 
   t.test('of a tenant that does not exist is a 404, and nothing is written', async (t) => {
     for (const id of ['globex', 'constructor', '%F0%9F%A6%86']) {
-      const { status, body } = await ask(port, `POST /api/tenants/${id}/restart`)
+      const { status, body } = await tell(port, `POST /api/tenants/${id}/restart`)
       t.equal(status, 404)
       t.same(Object.keys(body), ['statusCode', 'code', 'message'])
       t.match(body, { statusCode: 404, code: 'TENANTRY_ERR_TENANT_NOT_FOUND' })
@@ -96,7 +97,7 @@ t.test('a restart', async (t) => {
     const { port, tokens, log } = await serve(t)
     tokens.write = () => Promise.reject(new Error('connect ECONNREFUSED 10.0.0.7:6379'))
     for (const line of ['POST /api/tenants/acme/restart', 'POST /api/restart']) {
-      const { status, headers, body } = await ask(port, line)
+      const { status, headers, body } = await tell(port, line)
       t.equal(status, 503)
       t.match(headers['retry-after'], /^[1-9]\d*$/)
       t.match(body, { statusCode: 503, code: 'TENANTRY_ERR_RESTART_FAILED', message: /repeat it/ })
@@ -109,14 +110,18 @@ t.test('a restart', async (t) => {
     const tenants = () => Promise.reject(new Error('broken at line 7'))
     const { port, log } = await serve(t, { tenants })
     for (const line of ['GET /api/tenants', 'POST /api/tenants/acme/restart']) {
-      const { status, headers, body } = await ask(port, line)
+      const { status, headers, body } = await tell(port, line)
       t.equal(status, 503)
       t.equal(headers['retry-after'], '1')
       t.match(body, { statusCode: 503, code: 'MANAGER_ERR_TENANTS_UNREADABLE' })
       t.notMatch(JSON.stringify(body), /line 7/)
     }
     t.match(log.join(''), /line 7/)
-    t.equal((await ask(port, 'POST /api/restart')).status, 200, 'all can be restarted without a list of them')
+    t.equal(
+      (await tell(port, 'POST /api/restart')).status,
+      200,
+      'all can be restarted without a list of them',
+    )
   })
 })
 
@@ -128,7 +133,7 @@ t.test('what is not there is a 404 with a code', async (t) => {
     'POST /api/tenants//restart',
     'DELETE /api/tenants/acme',
   ]) {
-    const { status, body } = await ask(port, line)
+    const { status, body } = await tell(port, line)
     t.equal(status, 404, line)
     t.match(body, {
       statusCode: 404,
@@ -136,7 +141,7 @@ t.test('what is not there is a 404 with a code', async (t) => {
       message: /./,
     })
   }
-  t.match((await ask(port, 'GET /%zz')).body, { statusCode: 400, code: 'FST_ERR_BAD_URL' })
+  t.match((await tell(port, 'GET /%zz')).body, { statusCode: 400, code: 'FST_ERR_BAD_URL' })
 })
 
 t.test('a request that may not come from this machine’s own user is refused', async (t) => {
@@ -144,7 +149,8 @@ t.test('a request that may not come from this machine’s own user is refused', 
   const here = [`localhost:${port}`, `LOCALHOST:${port}`, `127.0.0.1:${port}`, `[::1]:${port}`]
 
   t.test('by the host that it names: one that was made to point here', async (t) => {
-    for (const host of here) t.equal((await ask(port, 'POST /api/restart', { host })).status, 200, host)
+    for (const host of here)
+      t.equal((await tell(port, 'POST /api/restart', { headers: { host } })).status, 200, host)
     const [token] = await tokens.read(['all'])
     for (const host of [
       'evil.example',
@@ -164,7 +170,7 @@ t.test('a request that may not come from this machine’s own user is refused', 
         'GET /api/tenants',
         'GET /nowhere',
       ]) {
-        const { status, body } = await ask(port, line, { host })
+        const { status, body } = await tell(port, line, { headers: { host } })
         t.equal(status, 403, `${line} ${host}`)
         t.match(body, { statusCode: 403, code: 'MANAGER_ERR_FORBIDDEN', message: /./ })
       }
@@ -175,7 +181,7 @@ t.test('a request that may not come from this machine’s own user is refused', 
   t.test('by the site that sends it', async (t) => {
     for (const host of here) {
       const origin = `http://${host.toLowerCase()}`
-      t.equal((await ask(port, 'POST /api/restart', { host, origin })).status, 200, origin)
+      t.equal((await tell(port, 'POST /api/restart', { headers: { host, origin } })).status, 200, origin)
     }
     const [token] = await tokens.read(['all'])
     for (const origin of [
@@ -188,7 +194,7 @@ t.test('a request that may not come from this machine’s own user is refused', 
       `http://localhost:${port}.evil.example`,
       `http://localhost:${port + 1}`,
     ]) {
-      const { status } = await ask(port, 'POST /api/restart', { origin })
+      const { status } = await tell(port, 'POST /api/restart', { headers: { origin } })
       t.equal(status, 403, origin)
     }
     t.same(await tokens.read(['all']), [token], 'nothing is written')
@@ -198,13 +204,13 @@ t.test('a request that may not come from this machine’s own user is refused', 
 t.test('a request from another machine is refused, wherever the manager listens', async (t) => {
   const app = Fastify(serverOptions)
   await app.register(tenantManager, { tokens: new MemoryTokenStore(), tenants: async () => [] })
-  const ask = (remoteAddress: string) => app.inject({ path: '/api/tenants', remoteAddress })
+  const askFrom = (remoteAddress: string) => app.inject({ path: '/api/tenants', remoteAddress })
   for (const address of ['192.168.0.7', '::ffff:192.168.0.7', 'fe80::1', '128.0.0.1']) {
-    const response = await ask(address)
+    const response = await askFrom(address)
     t.equal(response.statusCode, 403)
     t.match(response.json(), { message: /this machine only/ })
   }
   for (const address of ['127.0.0.1', '127.0.0.2', '::1', '::ffff:127.0.0.1']) {
-    t.notMatch((await ask(address)).json(), { message: /this machine only/ }, address)
+    t.notMatch((await askFrom(address)).json(), { message: /this machine only/ }, address)
   }
 })

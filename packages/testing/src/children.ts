@@ -1,32 +1,31 @@
-import type { ChildProcess } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
+import type { Socket } from 'node:net'
 
-const children = new Set<ChildProcess>()
+/** Keeps a list of processes, and kills them when its input ends: that is, when this process has, however it did. */
+const WATCHER = `
+pids=' '
+while read -r change pid; do
+  case $change in
+    started) pids="$pids$pid " ;;
+    ended) pids="\${pids%% $pid *} \${pids#* $pid }" ;;
+  esac
+done
+kill -KILL $pids`
 
-/**
- * Sees to it that `child` does not outlive this process, as far as that is possible: nobody can tidy up behind a
- * SIGKILL.
- */
+let watcher: ChildProcess | undefined
+
+/** Sees to it that `child` does not outlive this process, even if that is killed. */
 export function adopt(child: ChildProcess): void {
-  if (children.size === 0) watchTheEnd()
-  children.add(child)
-  child.once('exit', () => children.delete(child))
+  watcher ??= startWatcher()
+  const { stdin } = watcher
+  stdin?.write(`started ${child.pid}\n`)
+  child.once('exit', () => stdin?.write(`ended ${child.pid}\n`))
 }
 
-function killChildren(): void {
-  for (const child of children) child.kill('SIGKILL')
-}
-
-let watching = false
-
-function watchTheEnd(): void {
-  if (watching) return
-  watching = true
-  process.once('exit', killChildren)
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(signal, () => {
-      killChildren()
-      // Nobody else wants to know: die of the signal, as the process would have without us.
-      if (process.listenerCount(signal) === 0) process.kill(process.pid, signal)
-    })
-  }
+/** In a session of its own, so that a Ctrl-C does not end it first; and no reason for this process to go on. */
+function startWatcher(): ChildProcess {
+  const started = spawn('sh', ['-c', WATCHER], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] })
+  started.unref()
+  ;(started.stdin as Socket).unref()
+  return started
 }

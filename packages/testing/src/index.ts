@@ -1,8 +1,9 @@
 /**
  * `@tenantry/testing`: real servers and real processes for the tests of this workspace; not published.
  *
- * Everything that is started here is killed when the test process ends, also when it crashes.
+ * Everything that is started here is killed when the test process ends, also when that crashes or is killed itself.
  */
+export { type Answer, ask, type Question } from './ask.ts'
 export { eventually } from './eventually.ts'
 export { freePort } from './free-port.ts'
 export { type RedisServer, type RedisServerOptions, startRedis } from './redis-server.ts'

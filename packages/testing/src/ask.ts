@@ -10,9 +10,20 @@ export interface Answer {
   json(): any
 }
 
-/** One request on a connection of its own, with any Host header: `fetch` would not send one. */
-export async function ask(port: number, path: string, headers: Record<string, string> = {}): Promise<Answer> {
-  const outgoing = request({ host: '127.0.0.1', port, path, headers, agent: false }).end()
+export interface Question {
+  /** @default 'GET' */
+  method?: string
+  headers?: Record<string, string>
+  body?: string
+}
+
+/**
+ * One request to a server on this machine, on a connection of its own, with any Host header: `fetch` would not send
+ * one.
+ */
+export async function ask(port: number, path: string, question: Question = {}): Promise<Answer> {
+  const { method = 'GET', headers = {}, body: sent = '' } = question
+  const outgoing = request({ host: '127.0.0.1', port, method, path, headers, agent: false }).end(sent)
   const [response] = (await once(outgoing, 'response')) as [IncomingMessage]
   const body = await text(response)
   return {
