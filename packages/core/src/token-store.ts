@@ -18,8 +18,8 @@ export type TokenAnswer = Token | null | Error
  * - A key that holds something else than a token is failed, not absent. A failed key fails alone.
  * - No value is sent twice: not by a retry, a resend or a reconnect. A write whose outcome is unknown rejects,
  *   and whoever wants it must write a new value.
- * - `touch` extends lifetimes and never writes a value.
- * - Every operation ends by itself, with an answer or a rejection, however long the store's server is silent.
+ * - `touch` sets lifetimes anew and never writes a value.
+ * - Every operation ends by itself: while the store's server is silent, it rejects before long.
  * - Tenants' tokens live as long as `tokenLifetimeMs(key)` says; those of `all` and `all-hosts` do not expire.
  */
 export interface TokenStore {
@@ -31,7 +31,7 @@ export interface TokenStore {
    */
   read(keys: readonly TokenKey[]): Promise<readonly TokenAnswer[]>
 
-  /** Writes `token`, replacing what is there. Resolves when every later `read`, by anyone, sees it. */
+  /** Writes `token`, replacing what is there, token or not. Resolves when every later `read`, by anyone, sees it. */
   write(key: TokenKey, token: Token): Promise<void>
 
   /**
@@ -43,7 +43,10 @@ export interface TokenStore {
    */
   claim(key: TokenKey, newToken: () => Token): Promise<Token>
 
-  /** Extends the lifetimes of the tokens at `keys`. Absent keys, and keys that do not expire, stay as they are. */
+  /**
+   * Gives the tokens at `keys` their lifetime anew. Absent keys stay absent, and those of `all` and `all-hosts` do not
+   * expire.
+   */
   touch(keys: readonly TokenKey[]): Promise<void>
 
   /** Lets go of connections. Called by whoever opened the store; operations under way may reject. */

@@ -1,0 +1,148 @@
+import {
+  claimToken,
+  type Token,
+  type TokenAnswer,
+  type TokenKey,
+  type TokenStore,
+  tokenLifetimeMs,
+} from '@tenantry/core'
+import type { Cluster, Redis } from 'ioredis'
+import { invalidOption } from './invalid-option.ts'
+import { openRedis } from './open-redis.ts'
+import { OwnConnection } from './own-connection.ts'
+import { modelOf, type RedisSource } from './redis-source.ts'
+
+export interface RedisTokenStoreOptions {
+  /**
+   * What the names of all keys begin with. In a Cluster it must hold a hash tag, so that one `MGET` can read them all.
+   * The `keyPrefix` of a client that the store was given does not count.
+   *
+   * @default 'tenantry:', and '{tenantry}:' in a Cluster
+   */
+  prefix?: string
+
+  /**
+   * How long an operation may take, in milliseconds. The pool has a shorter limit of its own, `checkTimeoutMs`; this
+   * one frees what it has given up. @default 1000
+   */
+  commandTimeoutMs?: number
+}
+
+/** More would only be a mistake of units. */
+const MAX_COMMAND_TIMEOUT_MS = 60_000
+
+/**
+ * The wall on Redis 6.2 or later, or Valkey: a single server, Sentinel, or Cluster.
+ *
+ * It opens a connection of its own at once, also when it is given a client, and closes that one alone. So a command
+ * that blocks the application's connection never delays a check, and what the application sets on it does not matter.
+ *
+ * @example
+ * new RedisTokenStore('redis://:password@localhost:6379/2')
+ * new RedisTokenStore({ name: 'mymaster', sentinels: [{ host: 'sentinel-1', port: 26379 }] })
+ * new RedisTokenStore(redis) // a Redis or a Cluster of ioredis
+ */
+export class RedisTokenStore implements TokenStore {
+  readonly #connection: OwnConnection
+  readonly #prefix: string
+
+  /** @throws TENANTRY_ERR_OPTIONS_INVALID */
+  constructor(redis: RedisSource, { prefix, commandTimeoutMs = 1000 }: RedisTokenStoreOptions = {}) {
+    if (
+      !(
+        Number.isFinite(commandTimeoutMs) &&
+        commandTimeoutMs >= 1 &&
+        commandTimeoutMs <= MAX_COMMAND_TIMEOUT_MS
+      )
+    ) {
+      throw invalidOption(
+        `Expected commandTimeoutMs to be a number from 1 to ${MAX_COMMAND_TIMEOUT_MS}, got ${commandTimeoutMs}`,
+      )
+    }
+    const model = modelOf(redis)
+    this.#prefix = checkPrefix(prefix ?? (model.isCluster ? '{tenantry}:' : 'tenantry:'), model.isCluster)
+    this.#connection = new OwnConnection(openRedis(model, commandTimeoutMs), commandTimeoutMs)
+  }
+
+  async read(keys: readonly TokenKey[]): Promise<readonly TokenAnswer[]> {
+    return this.#connection.ask((redis) => this.#read(redis, keys))
+  }
+
+  async write(key: TokenKey, token: Token): Promise<void> {
+    await this.#connection.ask((redis) => this.#set(redis, key, token))
+  }
+
+  async claim(key: TokenKey, newToken: () => Token): Promise<Token> {
+    return this.#connection.ask((redis) =>
+      claimToken(key, newToken, {
+        add: async (_, token) => (await this.#set(redis, key, token, 'NX')) !== null,
+        read: async () => (await this.#read(redis, [key]))[0] as TokenAnswer,
+      }),
+    )
+  }
+
+  async touch(keys: readonly TokenKey[]): Promise<void> {
+    await this.#connection.ask(async (redis) => {
+      const pipeline = redis.pipeline()
+      for (const key of keys) {
+        const lifetimeMs = tokenLifetimeMs(key)
+        if (lifetimeMs !== undefined) pipeline.pexpire(this.#name(key), lifetimeMs)
+      }
+      for (const [error] of (await pipeline.exec()) ?? []) if (error !== null) throw error
+    })
+  }
+
+  /**
+   * Ends the store's own connection, also while Redis is silent. Operations under way reject, and so does every later
+   * one. May be called again.
+   */
+  close(): Promise<void> {
+    return this.#connection.close()
+  }
+
+  /**
+   * One `MGET`, however many keys: its callers read in batches, and a thousand keys keep Redis busy for less than a
+   * millisecond.
+   */
+  async #read(redis: Redis | Cluster, keys: readonly TokenKey[]): Promise<TokenAnswer[]> {
+    if (keys.length === 0) return []
+    const answers: TokenAnswer[] = await redis.mget(keys.map((key) => this.#name(key)))
+    if (answers.includes(null)) await this.#askAgain(redis, keys, answers)
+    return answers
+  }
+
+  /** `MGET` answers nil for a list as well; only `GET` tells what is absent from what is no token. */
+  async #askAgain(redis: Redis | Cluster, keys: readonly TokenKey[], answers: TokenAnswer[]): Promise<void> {
+    const pipeline = redis.pipeline()
+    const asked = [...answers.keys()].filter((index) => answers[index] === null)
+    for (const index of asked) pipeline.get(this.#name(keys[index] as TokenKey))
+    const replies = (await pipeline.exec()) ?? []
+    for (const [position, index] of asked.entries()) {
+      const [cause, token] = replies[position] as [Error | null, string | null]
+      // Any other error is not the key's own: nothing is known then.
+      if (cause !== null && !cause.message.startsWith('WRONGTYPE')) throw cause
+      answers[index] = cause === null ? token : new Error(`There is no token at ${keys[index]}`, { cause })
+    }
+  }
+
+  #set(redis: Redis | Cluster, key: TokenKey, token: Token, ...condition: 'NX'[]): Promise<unknown> {
+    const lifetimeMs = tokenLifetimeMs(key)
+    const expiry = lifetimeMs === undefined ? [] : ['PX', lifetimeMs]
+    return redis.call('set', this.#name(key), token, ...expiry, ...condition)
+  }
+
+  #name(key: TokenKey): string {
+    return this.#prefix + key
+  }
+}
+
+function checkPrefix(prefix: unknown, isCluster: boolean): string {
+  if (typeof prefix !== 'string') throw invalidOption(`Expected prefix to be a string, got ${prefix}`)
+  // As Redis sees it: what is between the first brace and the next closing one, if there is anything.
+  if (isCluster && !/^[^{]*\{[^}]+\}/.test(prefix)) {
+    throw invalidOption(
+      `Expected prefix to hold a hash tag, such as "{tenantry}:", in a Cluster, got "${prefix}"`,
+    )
+  }
+  return prefix
+}

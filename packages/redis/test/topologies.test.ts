@@ -1,0 +1,173 @@
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { type AddressInfo, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TokenStore } from '@tenantry/core'
+import { eventually, freePort, startProcess, startRedis } from '@tenantry/testing'
+import { Cluster, Redis, type RedisOptions } from 'ioredis'
+import t from 'tap'
+import { RedisTokenStore } from '../src/index.ts'
+import { suiteOnRedis } from './suite-on-redis.ts'
+import { startProxy } from './tcp-proxy.ts'
+
+/** Asks until there is an answer. */
+function answer(store: TokenStore, key: string) {
+  return eventually(async () => [...(await store.read([key]))], { timeoutMs: 5000 })
+}
+
+t.test('Redis Cluster', async (t) => {
+  const redis = await startRedis({
+    args: ['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1'],
+  })
+  t.teardown(() => redis.stop())
+  await redis.cli('CLUSTER', 'ADDSLOTS', ...Array.from({ length: 16_384 }, (_, slot) => `${slot}`))
+  await eventually(async () => /cluster_state:ok/.test(await redis.cli('CLUSTER', 'INFO')))
+  const application = new Cluster([{ host: '127.0.0.1', port: redis.port }], {
+    keyPrefix: 'shift:',
+    redisOptions: { connectionName: 'application' },
+    scaleReads: 'all',
+  })
+  t.teardown(() => application.disconnect())
+
+  t.test('the contract', async (t) => {
+    suiteOnRedis(redis, '{tenantry}:', {
+      test: (name, run) => t.test(name, run),
+      create: () => new RedisTokenStore(application),
+    })
+  })
+
+  t.test('the first operations of all kinds, asked for at once', async (t) => {
+    const store = new RedisTokenStore(application)
+    t.teardown(() => store.close())
+    const begun = [
+      store.write('tenant:first', 'token'),
+      store.read(['tenant:absent', 'all']),
+      store.claim('tenant:claimed', () => 'claimed'),
+      store.touch(['tenant:first', 'tenant:claimed']),
+    ]
+    for (const { status } of await Promise.allSettled(begun)) t.equal(status, 'fulfilled')
+  })
+
+  t.test('another prefix, with a hash tag', async (t) => {
+    const store = new RedisTokenStore(application, { prefix: 'app{7}:' })
+    t.teardown(() => store.close())
+    await store.write('tenant:acme', 'token')
+    t.equal(await redis.cli('GET', 'app{7}:tenant:acme'), 'token')
+  })
+
+  t.test('R5: what was under way when the connection closed is not sent again', async (t) => {
+    const proxy = await startProxy(redis.port)
+    t.teardown(() => proxy.stop())
+    // Every node is reached through the proxy, whatever the Cluster says.
+    const proxied = new Cluster([{ host: '127.0.0.1', port: proxy.port }], {
+      natMap: () => ({ host: '127.0.0.1', port: proxy.port }),
+      enableReadyCheck: false,
+    })
+    t.teardown(() => proxied.disconnect())
+    const store = new RedisTokenStore(proxied)
+    t.teardown(() => store.close())
+
+    async function timesSent(token: string, begin: () => Promise<unknown>): Promise<[number, string]> {
+      proxy.swallowAnswers()
+      const outcome = begin().then(
+        () => 'resolved',
+        () => 'rejected',
+      )
+      await eventually(() => proxy.received.includes(token))
+      proxy.cut()
+      const how = await outcome
+      await answer(store, 'all')
+      return [proxy.received.split(token).length - 1, how]
+    }
+
+    await proxied.set('warm', 'up')
+    const [times, how] = await timesSent('value-of-ioredis', () =>
+      proxied.set('by-itself', 'value-of-ioredis'),
+    )
+    t.same([times > 1, how], [true, 'resolved'], 'ioredis by itself does send it again')
+    await answer(store, 'all')
+    for (const [token, begin] of [
+      ['token-of-write', () => store.write('tenant:acme', 'token-of-write')],
+      ['token-of-claim', () => store.claim('tenant:nobody', () => 'token-of-claim')],
+    ] as const) {
+      t.same(await timesSent(token, begin), [1, 'rejected'], token)
+    }
+  })
+
+  t.test('killed and started again, it is found again', async (t) => {
+    const store = new RedisTokenStore(application)
+    t.teardown(() => store.close())
+    await store.write('tenant:acme', 'lost')
+    await redis.restart()
+    t.same(await answer(store, 'tenant:acme'), [null])
+  })
+})
+
+t.test('Sentinel', async (t) => {
+  const args = ['--repl-diskless-sync-delay', '0']
+  const [master, replica] = [await startRedis({ args }), await startRedis({ args })]
+  const directory = await mkdtemp(join(tmpdir(), 'tenantry-sentinel-'))
+  t.teardown(async () => {
+    await Promise.all([master.stop(), replica.stop()])
+    await rm(directory, { recursive: true })
+  })
+  await replica.cli('REPLICAOF', '127.0.0.1', `${master.port}`)
+  await eventually(async () => /master_link_status:up/.test(await replica.cli('INFO', 'replication')))
+  const port = await freePort()
+  const configuration = join(directory, 'sentinel.conf')
+  const lines = [`port ${port}`, 'bind 127.0.0.1', `sentinel monitor acme 127.0.0.1 ${master.port} 1`, '']
+  await writeFile(configuration, lines.join('\n'))
+  const sentinel = await startProcess('redis-server', [configuration, '--sentinel'], { until: /\+slave/ })
+  t.teardown(() => sentinel.stop('SIGKILL'))
+  const options: RedisOptions = { sentinels: [{ host: '127.0.0.1', port }], name: 'acme', role: 'slave' }
+  const store = new RedisTokenStore(options)
+  t.teardown(() => store.close())
+
+  t.test('the master is asked, though the application reads from replicas', async (t) => {
+    await store.write('tenant:acme', 'token')
+    t.same(await store.read(['tenant:acme']), ['token'])
+    t.equal(await master.cli('GET', 'tenantry:tenant:acme'), 'token')
+  })
+
+  t.test('after a failover the new master is asked, and a write there is read', async (t) => {
+    const client = new Redis(port)
+    t.teardown(() => client.disconnect())
+    await eventually(() => client.call('sentinel', 'failover', 'acme'))
+    await eventually(async () => /role:master/.test(await replica.cli('INFO', 'replication')))
+    await replica.cli('SET', 'tenantry:tenant:acme', 'newer')
+    // For some ten seconds yet, the old master does not know, and answers: nobody waits for that.
+    await eventually(async () => (await store.read(['tenant:acme']))[0] === 'newer')
+    t.match(await master.cli('INFO', 'replication'), /role:master/)
+    await store.write('tenant:acme', 'newest')
+    t.equal(await replica.cli('GET', 'tenantry:tenant:acme'), 'newest')
+  })
+
+  t.test('a Sentinel that is silent is passed over', async (t) => {
+    const silent = createServer().listen(0, '127.0.0.1')
+    await once(silent, 'listening')
+    t.teardown(() => silent.close())
+    const { port: silentPort } = silent.address() as AddressInfo
+    const asking = new RedisTokenStore(
+      {
+        ...options,
+        sentinels: [
+          { host: '127.0.0.1', port: silentPort },
+          { host: '127.0.0.1', port },
+        ],
+      },
+      { commandTimeoutMs: 100 },
+    )
+    t.teardown(() => asking.close())
+    t.same(await answer(asking, 'tenant:acme'), ['newest'])
+  })
+
+  t.test('a store that is closed while Sentinel is silent ends soon', async (t) => {
+    sentinel.child.kill('SIGSTOP')
+    const asking = new RedisTokenStore(options)
+    const start = performance.now()
+    await t.rejects(asking.read(['all']), { message: 'Redis did not answer within 1000 ms' })
+    await asking.close()
+    t.ok(performance.now() - start < 1500)
+  })
+})
