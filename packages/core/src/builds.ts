@@ -81,6 +81,7 @@ export class Builds<Tenant> {
       waiting?.fail(reason)
     }
     this.#places.clear()
+    this.#behind = 0
   }
 
   async #run(build: Build<Tenant>, place: Place<Tenant>): Promise<void> {

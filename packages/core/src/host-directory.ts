@@ -21,7 +21,7 @@ export interface HostDirectoryOptions<Tenant> {
 }
 
 /** What a directory works with. */
-export interface HostDirectoryParts<Tenant> {
+interface HostDirectoryParts<Tenant> {
   readonly acquire: (id: string) => Promise<Lease<Tenant>>
   /** Reads the token of `all-hosts`; claims it if absent. */
   readonly readHostsToken: () => Promise<Token>

@@ -79,6 +79,8 @@ export function resolvePoolOptions<Config, Tenant>(
 ): PoolOptions<Config, Tenant> {
   if (typeof given !== 'object' || given === null) throw invalid('the options', 'an object', given)
   const maxUncheckedMs = given.maxUncheckedMs ?? 300_000
+  // First of all: the default of `sweepMs` is made of it, and would get the blame.
+  mustBeInteger('maxUncheckedMs', maxUncheckedMs, [2, MAX_TIMER_MS])
   const options: PoolOptions<Config, Tenant> = {
     tokens: given.tokens,
     load: given.load,
@@ -95,10 +97,11 @@ export function resolvePoolOptions<Config, Tenant>(
     clock: given.clock ?? systemClock,
     newToken: given.newToken ?? newToken,
   }
-  const { tokens } = options
+  const { tokens, clock } = options
   if (typeof tokens !== 'function' && typeof tokens?.read !== 'function') {
     throw invalid('`tokens`', 'a token store or a function that opens one', tokens)
   }
+  if (typeof clock.now !== 'function') throw invalid('`clock`', 'a clock', clock)
   for (const name of ['load', 'create', 'dispose', 'newToken'] as const) {
     if (typeof options[name] !== 'function') throw invalid(`\`${name}\``, 'a function', options[name])
   }
@@ -109,7 +112,6 @@ export function resolvePoolOptions<Config, Tenant>(
     mustBeInteger(name, options[name], [1, MAX_TIMER_MS])
   }
   mustBeInteger('drainTimeoutMs', options.drainTimeoutMs, [0, MAX_TIMER_MS])
-  mustBeInteger('maxUncheckedMs', maxUncheckedMs, [2, MAX_TIMER_MS])
   if (options.sweepMs > maxUncheckedMs / 2) {
     throw invalid('`sweepMs`', `at most half of \`maxUncheckedMs\` (${maxUncheckedMs})`, options.sweepMs)
   }

@@ -18,8 +18,9 @@ export interface SweepOptions {
 }
 
 /**
- * Checks, every `sweepMs`, the tenants that no request has checked of late, so that a replica without traffic takes restarts up too, and nothing old lies in wait for the day the store fails; and keeps the tokens of
- * the tenants in use from expiring. What the answers mean is the pool's business.
+ * Checks, every `sweepMs`, the tenants that no request has checked of late, so that a replica without traffic takes
+ * restarts up too, and nothing old lies in wait for the day the store fails; and keeps the tokens of the tenants in
+ * use from expiring. What the answers mean is the pool's business.
  */
 export class Sweep {
   readonly #options: SweepOptions

@@ -38,10 +38,11 @@ export function logEvents(pool: EventEmitter<TenantPoolEvents>, log: FastifyBase
   pool.on('hostnamesFailed', ({ id, error }) => {
     log.error({ tenant: id, err: error }, 'host names of the tenant cannot be had')
   })
+  // Not `hostname`: by that pino tells on which machine it runs.
   pool.on('lookupFailed', ({ hostname, error }) => {
-    log.error({ hostname, err: error }, 'host name cannot be looked up')
+    log.error({ host: hostname, err: error }, 'host name cannot be looked up')
   })
   pool.on('lookupAnswered', ({ hostname }) => {
-    log.info({ hostname }, 'host name can be looked up again')
+    log.info({ host: hostname }, 'host name can be looked up again')
   })
 }

@@ -32,8 +32,6 @@ export const tenantry: FastifyPluginAsync<TenantryOptions> = fp(registerTenantry
   fastify: '5.x',
 })
 
-export default tenantry
-
 /**
  * The canonical host name of a request, for an `identify` of one's own: Host, or `X-Forwarded-Host` where Fastify's
  * `trustProxy` says so.
