@@ -254,7 +254,8 @@ export class TenantPool<Config = unknown, Tenant = Config> extends EventEmitter<
   #onAll(reading: Reading): void {
     const all = reading.answer(ALL)
     if (all === undefined || reading.order < this.#latestAll.order) return
-    const isNew = all !== this.#latestAll.answer
+    // Absent equals nothing: since it was found absent before, it may have been claimed.
+    const isNew = all === null || all !== this.#latestAll.answer
     this.#latestAll = { answer: all, order: reading.order }
     if (!isNew) return
     this.#tenants.seeAll(reading)

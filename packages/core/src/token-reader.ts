@@ -189,8 +189,8 @@ export class TokenReader {
     for (const end of waits) end()
   }
 
+  /** Told once: to begin with, all waits end, and only one that has not ended comes here. */
   #lose(cause: unknown): void {
-    if (this.#unreachable || this.#closed) return
     this.#unreachable = true
     this.#options.onUnreachable(cause)
     this.#endWaits()
