@@ -75,8 +75,10 @@ async function registerTenantry(app: FastifyInstance, options: TenantryOptions):
         // Nobody is there to be answered when the request has closed: its way ends here.
         if (end.grant(lease)) next()
       },
-      (error: Error) => {
+      (cause: unknown) => {
         if (end.closed) return
+        // `next(undefined)` would go on, without a tenant.
+        const error = cause instanceof Error ? cause : new TenantryError('TENANTRY_ERR_NO_TENANT', { cause })
         setRetryAfter(reply, error)
         next(error)
       },
