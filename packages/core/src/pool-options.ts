@@ -98,9 +98,8 @@ export function resolvePoolOptions<Config, Tenant>(
     newToken: given.newToken ?? newToken,
   }
   const { tokens, clock } = options
-  if (typeof tokens !== 'function' && typeof tokens?.read !== 'function') {
-    throw invalid('`tokens`', 'a token store or a function that opens one', tokens)
-  }
+  if (typeof tokens !== 'function')
+    mustBeStore('`tokens`', 'a token store or a function that opens one', tokens)
   if (typeof clock.now !== 'function') throw invalid('`clock`', 'a clock', clock)
   for (const name of ['load', 'create', 'dispose', 'newToken'] as const) {
     if (typeof options[name] !== 'function') throw invalid(`\`${name}\``, 'a function', options[name])
@@ -116,6 +115,18 @@ export function resolvePoolOptions<Config, Tenant>(
     throw invalid('`sweepMs`', `at most half of \`maxUncheckedMs\` (${maxUncheckedMs})`, options.sweepMs)
   }
   return Object.freeze(options)
+}
+
+/** The store of a pool. @throws TENANTRY_ERR_OPTIONS_INVALID when the function that opens it returned none */
+export function openStore(tokens: TokenStore | (() => TokenStore)): TokenStore {
+  if (typeof tokens !== 'function') return tokens
+  const store = tokens()
+  mustBeStore('what `tokens` returned', 'a token store', store)
+  return store
+}
+
+function mustBeStore(name: string, expected: string, value: TokenStore): void {
+  if (typeof value?.read !== 'function') throw invalid(name, expected, value)
 }
 
 function mustBeInteger(name: string, value: unknown, [least, most]: readonly [number, number]): void {

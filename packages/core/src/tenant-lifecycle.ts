@@ -98,7 +98,7 @@ export class TenantLifecycle {
    *
    * Restarts the tenants concerned, one after the other, and then outdates what replicas remember of unknown hosts.
    * The order counts: first a host's new owner learns of it, then its old owner lets go of it, and only then is it
-   * looked up anew. So a host that moves has an owner all the time.
+   * looked up anew. Requests that arrive later find the new owner; one that is under way meanwhile may find none.
    *
    * @param ids the tenants concerned: the new owner of a host, then its old owner
    * @returns the token of `all-hosts`

@@ -9,7 +9,7 @@ import type { HostDirectory } from './host-directory.ts'
 import { type Lease, newLease, type PooledTenant } from './lease.ts'
 import { Lookups } from './lookups.ts'
 import type { Tell, TenantPoolEvents } from './pool-events.ts'
-import { type PoolOptions, resolvePoolOptions, type TenantPoolOptions } from './pool-options.ts'
+import { openStore, type PoolOptions, resolvePoolOptions, type TenantPoolOptions } from './pool-options.ts'
 import { PooledTenants } from './pooled-tenants.ts'
 import type { Reading } from './reading.ts'
 import { Slots } from './slots.ts'
@@ -69,7 +69,7 @@ export class TenantPool<Config = unknown, Tenant = Config> extends EventEmitter<
     const pool = resolvePoolOptions(options)
     const { clock, tokens, maxTenants, maxConcurrentBuilds } = pool
     this.#options = pool
-    this.#store = typeof tokens === 'function' ? tokens() : tokens
+    this.#store = openStore(tokens)
     this.#tenants = new PooledTenants(pool, this.#tell)
     this.#reader = new TokenReader({
       store: this.#store,

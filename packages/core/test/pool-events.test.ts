@@ -1,5 +1,5 @@
 import { settle } from './fakes/manual-clock.ts'
-import type { Replica } from './fakes/replica.ts'
+import { outcomes, type Replica } from './fakes/replica.ts'
 import { scenario } from './fakes/scenario.ts'
 
 /** What the pool has told since the last time it was asked. */
@@ -149,6 +149,7 @@ scenario(
       })
     }
     process.on('uncaughtException', listen)
+    t.teardown(() => process.off('uncaughtException', listen))
     ;(await replica.served('acme')).release()
     replica.manager.restart('acme')
     const acme = await replica.served('acme')
@@ -160,12 +161,13 @@ scenario(
     replica.manager.restart('ball')
     const gone = await replica.served('ball')
     await settle()
-    process.off('uncaughtException', listen)
 
-    t.same(
-      [acme, ball, failed, gone].map(({ outcome }) => outcome),
-      ['acme 2', 'ball 1', 'TENANTRY_ERR_BUILD_FAILED', 'TENANTRY_ERR_BUILD_FAILED'],
-    )
+    t.same(outcomes([acme, ball, failed, gone]), [
+      'acme 2',
+      'ball 1',
+      'TENANTRY_ERR_BUILD_FAILED',
+      'TENANTRY_ERR_BUILD_FAILED',
+    ])
     t.same(uncaught, thrown)
     t.same(new Set(thrown.map((error) => (error as Error).message)), new Set(names))
     for (const name of names) replica.pool.removeAllListeners(name)

@@ -131,16 +131,20 @@ t.test(
     })
 
     await t.test('a handler that Fastify has answered for at its handlerTimeout', async (t) => {
-      const { served, work } = await serveWays(t, { plugin: { drainTimeoutMs: GRACE_MS } })
+      const { served, work } = await serveWays(t, {
+        plugin: { drainTimeoutMs: GRACE_MS },
+        // Long enough for the handler to have begun by then.
+        routes: (app) => app.get('/late', { handlerTimeout: 500 }, async (request) => work.do(request)),
+      })
       const wire = await Wire.open(served.port)
       const since = performance.now()
-      wire.get('/limited', ONCE)
+      wire.get('/late', ONCE)
       await work.begun()
       await wire.ended()
       t.match(wire.received, /503 .*FST_ERR_HANDLER_TIMEOUT/s)
       t.equal(served.app.tenants.stats().leases, 1, 'the handler is still at work')
       await served.drained()
-      t.ok(performance.now() - since >= GRACE_MS, 'no sooner')
+      t.ok(performance.now() - since >= 500 + GRACE_MS, 'no sooner')
       work.finish()
     })
   },

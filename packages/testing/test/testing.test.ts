@@ -75,8 +75,9 @@ t.test('startProcess', async (t) => {
   })
 
   t.test('fails, and leaves nothing running, when the process is not up in time', async (t) => {
-    const args = ['-e', 'console.log(process.pid); setInterval(() => {}, 1e6)']
-    const error = await startProcess(node, args, { env, until: /up/, timeoutMs: 500 }).then(
+    // Not Node, which may take longer than that before it says anything.
+    const args = ['-c', 'echo $$; exec sleep 1000']
+    const error = await startProcess('sh', args, { env, until: /up/, timeoutMs: 500 }).then(
       () => t.fail('should have failed'),
       (error: Error) => error,
     )

@@ -33,6 +33,7 @@ const EVENTS: readonly (keyof TenantPoolEvents)[] = [
   'storeReachable',
   'keyFailed',
   'keyAnswered',
+  'hostnamesFailed',
   'lookupFailed',
   'lookupAnswered',
 ]
@@ -175,6 +176,7 @@ export class Request {
   }
 }
 
+/** What has become of each, so far. */
 export function outcomes(requests: readonly Request[]): string[] {
   return requests.map(({ outcome }) => outcome)
 }
