@@ -194,7 +194,9 @@ export class TenantPool<Config = unknown, Tenant = Config> extends EventEmitter<
 
   /**
    * Gives out no more leases, ends builds, waits for leases until the drain deadline, disposes of all tenants, and
-   * then closes the store if the pool opened it. Calling it again returns the same promise.
+   * then closes the store if the pool opened it. It waits for `dispose`, however long that takes; not for a `create`
+   * that goes on in spite of its signal, of which the product is disposed of when it comes. Calling it again returns
+   * the same promise.
    */
   close(): Promise<void> {
     this.#closing = true
