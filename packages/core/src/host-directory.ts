@@ -34,7 +34,7 @@ interface HostDirectoryParts<Tenant> {
 
 /** Maps host names to tenant ids. Made by {@link hostDirectory}, put to use by `pool.byHost(directory)`. */
 export interface HostDirectory<Tenant = unknown> {
-  bind(parts: HostDirectoryParts<Tenant>): (hostname: string) => Promise<Lease<Tenant>>
+  connect(parts: HostDirectoryParts<Tenant>): (hostname: string) => Promise<Lease<Tenant>>
 }
 
 /**
@@ -54,7 +54,7 @@ export function hostDirectory<Tenant>(options: HostDirectoryOptions<Tenant>): Ho
     }
   }
   return {
-    bind: (parts) => {
+    connect: (parts) => {
       const bound = new BoundDirectory(options, parts)
       return (hostname) => bound.acquire(hostname)
     },

@@ -164,7 +164,7 @@ export class TenantPool<Config = unknown, Tenant = Config> extends EventEmitter<
 
   /** A way to lease by host name instead of id, through a directory. */
   byHost(directory: HostDirectory<Tenant>): (hostname: string) => Promise<Lease<Tenant>> {
-    return directory.bind({
+    return directory.connect({
       acquire: (id) => this.acquire(id),
       readHostsToken: () => this.#readHostsToken(),
       lookups: this.#lookups,
