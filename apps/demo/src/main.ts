@@ -34,12 +34,13 @@ const demoPorts: Variable<readonly number[]> = {
 const SAME_CTRL_C_MS = 1000
 
 async function main(): Promise<void> {
-  const { REDIS_URL, TENANTS_FILE, LOG_LEVEL, DEMO_PORTS } = readEnvironment<DemoEnvironment>(process.env, {
+  const environment = readEnvironment<DemoEnvironment>(process.env, {
     REDIS_URL: redisUrl,
     TENANTS_FILE: text('a path', /./, SAMPLE_TENANTS_FILE),
     LOG_LEVEL: logLevel('warn'),
     DEMO_PORTS: demoPorts,
   })
+  const { REDIS_URL, TENANTS_FILE, LOG_LEVEL, DEMO_PORTS } = environment
   const demo = await startDemo({
     tenantsFile: TENANTS_FILE,
     redisUrl: REDIS_URL,
@@ -48,7 +49,7 @@ async function main(): Promise<void> {
     logLevel: LOG_LEVEL,
   })
   endOnSignal(demo)
-  console.log(instructions(demo, await new TenantsFile(TENANTS_FILE).all(), REDIS_URL))
+  console.log(instructions(demo, await new TenantsFile(TENANTS_FILE).all(), environment))
 }
 
 function endOnSignal(demo: Demo): void {

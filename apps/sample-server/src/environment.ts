@@ -46,7 +46,7 @@ export function readEnvironment<Values extends object>(
 
 /** Messages go to logs; a URL that is wrong may still hold the right password. */
 function withoutPassword(text: string): string {
-  return text.replace(/\/\/[^@]*@/, '//…@')
+  return text.replace(/^([a-z][a-z\d+.-]*:\/\/).*$/is, '$1…').replace(/^.*@/s, '…@')
 }
 
 export function text(expected: string, pattern: RegExp, fallback: string): Variable<string> {

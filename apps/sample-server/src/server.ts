@@ -66,18 +66,18 @@ function replicaId(): string {
   return `${hostname()}-${process.pid}`.replace(/[^\x21-\x7e]/g, '-')
 }
 
-/** Mistakes of whoever starts the server are told in one sentence, all others with their stack. */
-function isMistakeOfStarter(error: unknown): error is Error {
-  return (
-    error instanceof EnvironmentError ||
-    error instanceof TenantsFileError ||
-    (error as NodeJS.ErrnoException).syscall === 'listen'
-  )
+/** Mistakes of whoever starts the server are told in a sentence that names the variable, all others with their stack. */
+function explain(error: unknown): unknown {
+  if (error instanceof EnvironmentError) return error.message
+  if (error instanceof TenantsFileError) return `TENANTS_FILE: ${error.message}`
+  const { code, syscall, message } = error as NodeJS.ErrnoException
+  if (code === 'TENANTRY_ERR_OPTIONS_INVALID') return `REDIS_URL: ${message}`
+  return syscall === 'listen' || syscall === 'getaddrinfo' ? `HOST, PORT: ${message}` : error
 }
 
 try {
   await start()
 } catch (error) {
-  console.error(isMistakeOfStarter(error) ? error.message : error)
+  console.error(explain(error))
   process.exit(1)
 }

@@ -44,7 +44,7 @@ t.test('the environment', async (t) => {
         [
           'The environment is not valid.',
           '  PORT: expected a port, 0 to 65535 (0: any that is free), got "65536"',
-          '  REDIS_URL: expected a URL such as redis://127.0.0.1:6379 or rediss://…, got "http://…@example.com"',
+          '  REDIS_URL: expected a URL such as redis://127.0.0.1:6379 or rediss://…, got "http://…"',
           '  NAME: expected one word, got "two words"',
           '  LOG_LEVEL: expected one of fatal, error, warn, info, debug, trace, silent, got "loud"',
         ].join('\n'),

@@ -62,9 +62,9 @@ t.test('a server that cannot start says why in a sentence, and ends with 1', asy
     ],
     [
       { TENANTS_FILE: path },
-      `The tenants file ${path} cannot be used: tenants.acme.hostnames: expected an array, got nothing`,
+      `TENANTS_FILE: The tenants file ${path} cannot be used: tenants.acme.hostnames: expected an array, got nothing`,
     ],
-    [{ PORT: port }, `listen EADDRINUSE: address already in use 127.0.0.1:${port}`],
+    [{ PORT: port }, `HOST, PORT: listen EADDRINUSE: address already in use 127.0.0.1:${port}`],
   ] as const) {
     t.same(await runToEnd(t, environment), { code: 1, output: expected })
   }

@@ -20,31 +20,39 @@ interface Failure {
  */
 export class BackOff {
   readonly #clock: Clock
-  readonly #failures: LRUCache<TokenKey, Failure>
+  readonly #known: LRUCache<TokenKey, Failure>
+  /** Of tenants without a token, which may not exist: strangers can name as many as they like, and push none out above. */
+  readonly #unknown: LRUCache<TokenKey, Failure>
 
   constructor(clock: Clock, maxTenants: number) {
     this.#clock = clock
-    this.#failures = new LRUCache({ max: maxTenants })
+    this.#known = new LRUCache({ max: maxTenants })
+    this.#unknown = new LRUCache({ max: maxTenants })
   }
 
   /** For how many milliseconds more a build under these tokens would be in vain; 0: it may be tried. */
   remainingMs(key: TokenKey, tokens: Tokens): number {
-    const failure = this.#failures.get(key)
+    const failure = this.#of(tokens).get(key)
     if (failure === undefined || !alike(failure.tokens, tokens)) return 0
     return Math.max(0, failure.until - this.#clock.now())
   }
 
   /** Notes a failure, and returns how long it keeps the tenant from being built again, in milliseconds. */
   failed(key: TokenKey, tokens: Tokens): number {
-    const before = this.#failures.get(key)
+    const before = this.#of(tokens).get(key)
     const count = before !== undefined && alike(before.tokens, tokens) ? before.count + 1 : 1
     const delayMs = Math.min(LONGEST_MS, FIRST_MS * 2 ** (count - 1))
-    this.#failures.set(key, { tokens, until: this.#clock.now() + delayMs, count })
+    this.#of(tokens).set(key, { tokens, until: this.#clock.now() + delayMs, count })
     return delayMs
   }
 
   succeeded(key: TokenKey): void {
-    this.#failures.delete(key)
+    this.#known.delete(key)
+    this.#unknown.delete(key)
+  }
+
+  #of(tokens: Tokens): LRUCache<TokenKey, Failure> {
+    return tokens.tenant === null ? this.#unknown : this.#known
   }
 }
 

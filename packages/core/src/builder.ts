@@ -1,6 +1,6 @@
 import type { BackOff } from './back-off.ts'
 import type { Build } from './build.ts'
-import { quote, TenantryError } from './errors.ts'
+import { hasCode, quote, TenantryError } from './errors.ts'
 import type { PooledTenant } from './lease.ts'
 import type { Lookups } from './lookups.ts'
 import type { PoolOptions } from './pool-options.ts'
@@ -122,7 +122,7 @@ export class Builder<Config, Tenant> {
       build.signal.throwIfAborted()
       return await untilAborted(build.signal, work())
     } catch (cause) {
-      if (cause instanceof TenantryError && cause.code === 'TENANTRY_ERR_POOL_CLOSED') throw cause
+      if (cause === build.signal.reason && hasCode(cause, 'TENANTRY_ERR_POOL_CLOSED')) throw cause
       const retryAfterMs = this.#options.backOff.failed(build.key, tokens)
       throw new TenantryError('TENANTRY_ERR_BUILD_FAILED', { cause, retryAfterMs })
     } finally {

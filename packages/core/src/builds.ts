@@ -49,7 +49,8 @@ export class Builds<Tenant> {
     let place = this.#places.get(tenant.key)
     if (place?.running?.isUnder(tokens)) return place.running.join()
     if (place?.waiting !== undefined) return place.waiting.join()
-    slots.refuseIfFull(this.#behind)
+    // Unless it needs not wait: there is a slot, and nothing of this tenant is running.
+    if (place !== undefined || !slots.anyFree) slots.refuseIfFull(this.#behind)
     const build = new Build<Tenant>(tenant, slots, this.#options.clock.now())
     if (place === undefined) {
       place = { running: undefined, waiting: build }

@@ -32,7 +32,7 @@ const ERRORS: Record<TenantryErrorCode, readonly [statusCode: number, message: s
   TENANTRY_ERR_BUILD_TIMEOUT: [503, 'It was not done in time'],
   TENANTRY_ERR_BUILD_QUEUE_FULL: [503, 'Too many tenants are waiting to be built'],
   TENANTRY_ERR_LOOKUP_FAILED: [503, 'It cannot be found out just now whose host this is'],
-  TENANTRY_ERR_STORE_UNREACHABLE: [503, 'It cannot be checked just now whether the tenant is up to date'],
+  TENANTRY_ERR_STORE_UNREACHABLE: [503, 'The tenant cannot be checked just now'],
   TENANTRY_ERR_TENANT_RESTARTED: [503, 'The tenant was restarted'],
   TENANTRY_ERR_TENANT_EVICTED: [503, 'The tenant was evicted to make room for others'],
   TENANTRY_ERR_POOL_CLOSED: [503, 'The server is closing'],
@@ -88,4 +88,8 @@ export function quote(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 64 ? `${value.slice(0, 64)}…` : value)
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object'
   return typeof value === 'function' ? 'a function' : String(value)
+}
+
+export function hasCode(error: unknown, code: TenantryErrorCode): boolean {
+  return error instanceof TenantryError && error.code === code
 }

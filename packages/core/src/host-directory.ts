@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import { quote, TenantryError, type TenantryErrorCode } from './errors.ts'
+import { hasCode, quote, TenantryError } from './errors.ts'
 import { canonicalHostname } from './host.ts'
 import type { Lease } from './lease.ts'
 import type { Lookups } from './lookups.ts'
@@ -184,8 +184,4 @@ class BoundDirectory<Tenant> {
 function listed(hostnames: Iterable<string>): Iterable<string> {
   if (typeof hostnames !== 'string') return hostnames
   throw new TypeError(`Expected \`hostnamesOf\` to return a list of host names, got ${quote(hostnames)}`)
-}
-
-function hasCode(error: unknown, code: TenantryErrorCode): boolean {
-  return error instanceof TenantryError && error.code === code
 }

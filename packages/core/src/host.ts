@@ -96,7 +96,9 @@ export function requestHostname(request: HostedRequest, forwardedHost?: string):
     if (target !== undefined) requireAgreement(host, target, 'the target')
   }
   const name = forwardedHost ?? host
-  if (name === undefined) throw invalidHost(name, 'the request names none')
+  if (name === undefined) {
+    throw new TenantryError('TENANTRY_ERR_HOST_INVALID', { message: 'The request names no host' })
+  }
   return parseHost(name)
 }
 

@@ -66,6 +66,11 @@ export class PooledTenant<Tenant> {
     return this.#left
   }
 
+  /** Whether its end has begun: nobody may have it any more. */
+  get drained(): boolean {
+    return this.#drained
+  }
+
   /** Made when first asked for: most leases end without anybody listening. */
   get signal(): AbortSignal {
     if (this.#abort === undefined) {

@@ -97,6 +97,9 @@ export function resolvePoolOptions<Config, Tenant>(
     clock: given.clock ?? systemClock,
     newToken: given.newToken ?? newToken,
   }
+  for (const name of Object.keys(given)) {
+    if (!(name in options)) throw invalid('every option', `one of ${Object.keys(options).join(', ')}`, name)
+  }
   const { tokens, clock } = options
   if (typeof tokens !== 'function')
     mustBeStore('`tokens`', 'a token store or a function that opens one', tokens)

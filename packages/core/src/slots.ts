@@ -18,6 +18,10 @@ export class Slots {
     return this.#count - this.#free
   }
 
+  get anyFree(): boolean {
+    return this.#free > 0
+  }
+
   /** How many wait for a slot. */
   get waiting(): number {
     return this.#queue.length

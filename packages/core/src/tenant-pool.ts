@@ -3,7 +3,7 @@ import { BackOff } from './back-off.ts'
 import type { Build } from './build.ts'
 import { Builder } from './builder.ts'
 import { Builds } from './builds.ts'
-import { TenantryError } from './errors.ts'
+import { quote, TenantryError } from './errors.ts'
 import { Failing } from './failing.ts'
 import type { HostDirectory } from './host-directory.ts'
 import { type Lease, newLease, type PooledTenant } from './lease.ts'
@@ -131,7 +131,7 @@ export class TenantPool<Config = unknown, Tenant = Config> extends EventEmitter<
     await reading?.settled
     const tokens = reading && tokensIn(reading, key)
     if (leased !== undefined) {
-      if (tokens !== undefined && bears(leased.stamp, tokens) && !isOutdated(leased) && !this.#closing) {
+      if (tokens !== undefined && bears(leased.stamp, tokens) && mayBeServed(leased) && !this.#closing) {
         return leased.lease()
       }
       leased.release()
@@ -162,8 +162,12 @@ export class TenantPool<Config = unknown, Tenant = Config> extends EventEmitter<
     }
   }
 
-  /** A way to lease by host name instead of id, through a directory. */
+  /** A way to lease by host name instead of id, through a directory. @throws TENANTRY_ERR_OPTIONS_INVALID */
   byHost(directory: HostDirectory<Tenant>): (hostname: string) => Promise<Lease<Tenant>> {
+    if (typeof directory?.connect !== 'function') {
+      const message = `Expected a host directory, made by \`hostDirectory\`, got ${quote(directory)}`
+      throw new TenantryError('TENANTRY_ERR_OPTIONS_INVALID', { message })
+    }
     return directory.connect({
       acquire: (id) => this.acquire(id),
       readHostsToken: () => this.#readHostsToken(),
@@ -229,8 +233,10 @@ export class TenantPool<Config = unknown, Tenant = Config> extends EventEmitter<
 
   /** The token that speaks for which hosts exist: just read, or claimed if absent. */
   async #readHostsToken(): Promise<Token> {
+    this.#refuseIfClosing()
     const reading = this.#reader.ask([ALL_HOSTS])
     await reading?.settled
+    this.#refuseIfClosing()
     const token = reading?.answer(ALL_HOSTS)
     if (token === undefined) throw new TenantryError('TENANTRY_ERR_STORE_UNREACHABLE')
     return token ?? (await this.#reader.claim(ALL_HOSTS)).token
@@ -310,7 +316,10 @@ export class TenantPool<Config = unknown, Tenant = Config> extends EventEmitter<
   }
 }
 
-/** A tenant once found to differ is never given to a later request; one that was merely evicted may be. */
-function isOutdated(pooled: PooledTenant<unknown>): boolean {
-  return pooled.left?.code === 'TENANTRY_ERR_TENANT_RESTARTED'
+/**
+ * A tenant once found to differ is never given to a later request; one that was merely evicted may be, unless its
+ * drain deadline has come while it was checked.
+ */
+function mayBeServed(pooled: PooledTenant<unknown>): boolean {
+  return pooled.left?.code !== 'TENANTRY_ERR_TENANT_RESTARTED' && !pooled.drained
 }

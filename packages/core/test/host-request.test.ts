@@ -19,7 +19,7 @@ t.test('G9: a request names one host', async (t) => {
   t.equal(requestHostname({ headers: { host: 'acme' }, rawHeaders: ['Host', 'acme'] }), 'acme')
 
   for (const [headers, message] of [
-    [{}, 'Invalid host undefined: the request names none'],
+    [{}, 'The request names no host'],
     [{ Host: '' }, 'Invalid host "": there is no name in it'],
     [{ Host: 'a, b' }, 'Invalid host "a, b": it has the character ","'],
     [{ Host: 'acme', hOST: 'other' }, 'Invalid host "other": it is in a second Host header'],
@@ -157,7 +157,7 @@ t.test('G9: requests of node:http and node:http2 are read as they come', async (
     'Invalid host "bücher": it has the character "ü"',
   )
   t.equal(await send('GET / HTTP/1.1\r\nHost:\r\n'), 'Invalid host "": there is no name in it')
-  t.equal(await send('GET / HTTP/1.0\r\n'), 'Invalid host undefined: the request names none')
+  t.equal(await send('GET / HTTP/1.0\r\n'), 'The request names no host')
   t.equal(await send('GET HTTP://acme HTTP/1.1\r\nHost: ACME\r\n'), 'acme')
   t.equal(
     await send('GET http://other/ HTTP/1.1\r\nHost: acme\r\n'),

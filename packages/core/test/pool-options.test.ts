@@ -119,6 +119,10 @@ t.test('what is refused is named, with what was expected and what was received',
   t.equal(refusal({ load, tokens: null }), `Expected \`tokens\` to be ${store}, got null`)
   t.equal(refusal({ load, tokens: {} }), `Expected \`tokens\` to be ${store}, got an object`)
   t.equal(refusal({ load, tokens: 'redis://' }), `Expected \`tokens\` to be ${store}, got "redis://"`)
+  t.match(
+    refusal({ ...required, maxTenant: 5 }),
+    /^Expected every option to be one of tokens, load, .*, got "maxTenant"$/,
+  )
   t.equal(refusal({ tokens }), 'Expected `load` to be a function, got undefined')
   t.equal(refusal({ ...required, clock: {} }), 'Expected `clock` to be a clock, got an object')
   t.equal(refusal({ ...required, clock: 7 }), 'Expected `clock` to be a clock, got 7')

@@ -1,5 +1,11 @@
 import { type Lease, requestHostname, TenantPool, TenantryError } from '@tenantry/core'
-import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import type {
+  FastifyInstance,
+  FastifyPluginAsync,
+  FastifyReply,
+  FastifyRequest,
+  RegisterOptions,
+} from 'fastify'
 import fp from 'fastify-plugin'
 import { LeaseEnd } from './lease-end.ts'
 import { logEvents } from './log-events.ts'
@@ -56,10 +62,15 @@ async function registerTenantry(app: FastifyInstance, options: TenantryOptions):
   app.decorateRequest(kLeaseEnd, null)
   app.decorateRequest(kTimeLimited, false)
 
-  const { identify, ...poolOptions } = options
+  // Fastify's own options of `register` come along.
+  const { identify, prefix, logLevel, logSerializers, ...poolOptions } = options as typeof options &
+    RegisterOptions
   // biome-ignore lint/suspicious/noExplicitAny: what `load` returns is known to the caller alone
   const pool = new TenantPool<any, RequestTenant>(poolOptions)
-  const acquire = acquireBy(identify, pool)
+  const acquire = await acquireBy(identify, pool).catch(async (error: unknown) => {
+    await pool.close()
+    throw error
+  })
   logEvents(pool, app.log)
   app.decorate('tenants', pool)
 
@@ -86,7 +97,7 @@ async function registerTenantry(app: FastifyInstance, options: TenantryOptions):
   })
 
   app.addHook('onSend', function noteAnswer(request, _reply, answer, next) {
-    // First the hooks that follow: they may look at the tenant.
+    // First the hooks that follow: those that do not wait for anything may still look at the tenant.
     next()
     if (isTimedOut(request)) request[kLeaseEnd]?.timeOut()
     else request[kLeaseEnd]?.answer(answer)
@@ -102,7 +113,10 @@ async function registerTenantry(app: FastifyInstance, options: TenantryOptions):
   app.addHook('onClose', () => closed ?? pool.close())
 }
 
-function acquireBy(identify: TenantryOptions['identify'], pool: TenantPool<unknown, RequestTenant>): Acquire {
+async function acquireBy(
+  identify: TenantryOptions['identify'],
+  pool: TenantPool<unknown, RequestTenant>,
+): Promise<Acquire> {
   if (identify === undefined) return async (request) => pool.acquire(hostnameOf(request))
   if (typeof identify === 'function') {
     return async (request) => {
