@@ -29,6 +29,23 @@ t.test('invalid options', async (t) => {
   }
 })
 
+t.test(
+  'an identify that is neither a function nor a directory is refused, and the store is closed',
+  async (t) => {
+    const store = new TestTokenStore()
+    const app = fastify()
+    await t.rejects(
+      async () => app.register(tenantry, { tokens: () => store, load, identify: 'host' as never }),
+      {
+        code: 'TENANTRY_ERR_OPTIONS_INVALID',
+      },
+    )
+    t.equal(store.closed, 1)
+    await t.rejects(async () => app.ready(), { code: 'TENANTRY_ERR_OPTIONS_INVALID' })
+    await app.close()
+  },
+)
+
 t.test('a second registration is refused, and opens nothing', async (t) => {
   const stores: TestTokenStore[] = []
   const options = {
