@@ -145,7 +145,8 @@ async function testPackage({ name, dir }) {
   passed += results.passed
   tests += results.passed + results.failed.length
   failures.push(...results.failed.map(({ title }) => `${name}: ${title}`))
-  if (existsSync(join(dir, '.tap/coverage'))) await step(`${name}, coverage`, () => checkCoverage(dir))
+  const isCovered = !readFileSync(join(dir, '.taprc'), 'utf8').includes('disable-coverage')
+  if (isCovered) await step(`${name}, coverage`, () => checkCoverage(dir))
 }
 
 /** Fails below what `.taprc` demands, and where there is a file that no test has loaded: tap does not miss that one. */

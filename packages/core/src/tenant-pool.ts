@@ -56,7 +56,7 @@ export class TenantPool<Config = unknown, Tenant = Config> extends EventEmitter<
   readonly #builder: Builder<Config, Tenant>
   readonly #builds: Builds<Tenant>
   readonly #sweep: Sweep
-  readonly #failing = new Failing()
+  readonly #failing: Failing
   /** What was last found at the key that speaks for all tenants. */
   #latestAll: { answer: Token | null; order: number } = { answer: null, order: 0 }
   #unreachableSince = 0
@@ -70,6 +70,7 @@ export class TenantPool<Config = unknown, Tenant = Config> extends EventEmitter<
     const { clock, tokens, maxTenants, maxConcurrentBuilds } = pool
     this.#options = pool
     this.#store = openStore(tokens)
+    this.#failing = new Failing(this.#tell)
     this.#tenants = new PooledTenants(pool, this.#tell)
     this.#reader = new TokenReader({
       store: this.#store,
@@ -82,14 +83,14 @@ export class TenantPool<Config = unknown, Tenant = Config> extends EventEmitter<
         this.#tell('storeUnreachable', { error })
       },
       onReachable: () => this.#tell('storeReachable', { afterMs: clock.now() - this.#unreachableSince }),
-      onOutcome: (operation, keys, error) => this.#onOutcome(operation, keys, error),
+      onOutcome: (operation, keys, error) => this.#failing.operation(operation, keys, error),
     })
     this.#lookups = new Lookups({
       clock,
       maxConcurrent: maxConcurrentBuilds,
       maxWaiting: maxTenants,
       timeoutMs: pool.buildTimeoutMs,
-      onOutcome: (hostname, outcome) => this.#onLookup(hostname, outcome),
+      onOutcome: (hostname, outcome) => this.#failing.lookup(hostname, outcome),
     })
     this.#slots = new Slots(maxConcurrentBuilds, maxTenants)
     this.#builder = new Builder({
@@ -255,7 +256,7 @@ export class TenantPool<Config = unknown, Tenant = Config> extends EventEmitter<
     }
     this.#onAll(reading)
     if (!reading.failed && !this.#failing.any) return
-    for (const key of keys) this.#onOutcome('read', [key], reading.failure(key))
+    for (const key of keys) this.#failing.operation('read', [key], reading.failure(key))
   }
 
   /** A new answer about all tenants outdates also those that were not asked about. */
@@ -285,23 +286,6 @@ export class TenantPool<Config = unknown, Tenant = Config> extends EventEmitter<
     // Without a cause it was only refused, for a failure that has been told.
     if (!('cause' in error)) return
     this.#tell('buildFailed', { id, error: error.cause, retryAfterMs: error.retryAfterMs ?? 0 })
-  }
-
-  #onOutcome(operation: 'read' | 'claim' | 'touch', keys: readonly TokenKey[], error?: unknown): void {
-    if (error === undefined && !this.#failing.any) return
-    // A touch of many keys fails or goes well as one.
-    const name = operation === 'touch' ? operation : `${operation} ${keys[0]}`
-    const key = keys[0] ?? ''
-    if (error === undefined) {
-      if (this.#failing.ends(name)) this.#tell('keyAnswered', { operation, key })
-    } else if (this.#failing.begins(name)) this.#tell('keyFailed', { operation, key, error })
-  }
-
-  #onLookup(hostname: string, outcome: { error: unknown } | undefined): void {
-    const name = `lookup ${hostname}`
-    if (outcome === undefined) {
-      if (this.#failing.ends(name)) this.#tell('lookupAnswered', { hostname })
-    } else if (this.#failing.begins(name)) this.#tell('lookupFailed', { hostname, error: outcome.error })
   }
 
   /** A listener that throws must not break the order of things: it is reported as an uncaught exception instead. */
