@@ -5,22 +5,7 @@ import { TenantPool } from '../../src/tenant-pool.ts'
 import type { Token, TokenKey } from '../../src/token.ts'
 import { HeldTokenStore } from './held-token-store.ts'
 import { ManualClock } from './manual-clock.ts'
-
-const EVENTS = [
-  'built',
-  'buildFailed',
-  'replaced',
-  'evicted',
-  'disposed',
-  'disposeFailed',
-  'storeUnreachable',
-  'storeReachable',
-  'keyFailed',
-  'keyAnswered',
-  'hostnamesFailed',
-  'lookupFailed',
-  'lookupAnswered',
-] as const
+import { EVENTS } from './pool-event-names.ts'
 
 type Told = {
   [Name in keyof TenantPoolEvents]: { event: Name } & TenantPoolEvents[Name][0]

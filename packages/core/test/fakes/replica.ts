@@ -6,6 +6,7 @@ import { TenantPool } from '../../src/tenant-pool.ts'
 import { HeldCalls } from './held-calls.ts'
 import { type Config, Manager } from './manager.ts'
 import { ManualClock, settle } from './manual-clock.ts'
+import { EVENTS } from './pool-event-names.ts'
 
 type Context = { readonly id: string; readonly signal: AbortSignal }
 
@@ -21,22 +22,6 @@ export interface ReplicaOptions
   clock?: ManualClock
   opensStore?: boolean
 }
-
-const EVENTS: readonly (keyof TenantPoolEvents)[] = [
-  'built',
-  'buildFailed',
-  'replaced',
-  'evicted',
-  'disposed',
-  'disposeFailed',
-  'storeUnreachable',
-  'storeReachable',
-  'keyFailed',
-  'keyAnswered',
-  'hostnamesFailed',
-  'lookupFailed',
-  'lookupAnswered',
-]
 
 /** A pool in a world in which nothing happens by itself. */
 export class Replica {

@@ -1,0 +1,16 @@
+/** All events of a pool. */
+export const EVENTS = [
+  'built',
+  'buildFailed',
+  'replaced',
+  'evicted',
+  'disposed',
+  'disposeFailed',
+  'storeUnreachable',
+  'storeReachable',
+  'keyFailed',
+  'keyAnswered',
+  'hostnamesFailed',
+  'lookupFailed',
+  'lookupAnswered',
+] as const
