@@ -2,7 +2,6 @@ import type { BackOff } from './back-off.ts'
 import type { Build } from './build.ts'
 import { hasCode, quote, TenantryError } from './errors.ts'
 import type { PooledTenant } from './lease.ts'
-import type { Lookups } from './lookups.ts'
 import type { PoolOptions } from './pool-options.ts'
 import type { PooledTenants } from './pooled-tenants.ts'
 import type { Slot, Slots } from './slots.ts'
@@ -18,14 +17,15 @@ export interface BuilderOptions<Config, Tenant> {
   readonly backOff: BackOff
   readonly unknown: Unknown
   /** Where builds run. */
-  readonly builds: Slots
+  readonly buildSlots: Slots
   /** Where loads run that only ask whether a tenant exists. */
-  readonly lookups: Lookups
+  readonly lookupSlots: Slots
   readonly tenants: PooledTenants<Tenant>
 }
 
 /** What a build's first read found. */
 interface Found {
+  readonly tokens: Tokens
   readonly tenant: Stamped | null
   readonly all: Stamped | null
   /** Undefined: not to be had just now; then nothing is remembered as unknown. */
@@ -48,19 +48,31 @@ export class Builder<Config, Tenant> {
   async build(build: Build<Tenant>, slot: Slot): Promise<PooledTenant<Tenant>> {
     const { key, id } = build
     const found = await this.#read(key)
-    const tokens = { tenant: found.tenant?.token ?? null, all: found.all?.token ?? null }
-    const pooled = this.#options.tenants.find(key, tokens)
+    const pooled = this.#options.tenants.find(key, found.tokens)
     if (pooled !== undefined) return pooled.hold()
-    this.refuse(key, tokens, found.allHosts)
+    this.refuse(key, found.tokens, found.allHosts)
 
     const stamp = await this.#stamp(build, slot, found)
     build.setStamp(stamp)
-    await slot.moveTo(this.#options.builds)
+    await slot.moveTo(this.#options.buildSlots)
     const stamped = { tenant: stamp.tenant.token, all: stamp.all.token }
     const made = await this.#inTime(build, stamped, () => this.#make(build))
     if (made === undefined) throw this.#notFound(key, stamped, found.allHosts)
     this.#options.backOff.succeeded(key)
     return this.#options.tenants.create({ key, id, tenant: made.tenant, stamp }).hold()
+  }
+
+  /**
+   * Fails at once where just these tokens have been tried in vain a moment ago. `allHosts` is undefined where it was
+   * not read.
+   */
+  refuse(key: TokenKey, tokens: Tokens, allHosts: Token | null | undefined): void {
+    const { unknown, backOff } = this.#options
+    if (unknown.knows(key, [tokens.tenant, tokens.all, allHosts])) {
+      throw new TenantryError('TENANTRY_ERR_TENANT_NOT_FOUND')
+    }
+    const retryAfterMs = backOff.remainingMs(key, tokens)
+    if (retryAfterMs > 0) throw new TenantryError('TENANTRY_ERR_BUILD_FAILED', { retryAfterMs })
   }
 
   async #read(key: TokenKey): Promise<Found> {
@@ -79,20 +91,7 @@ export class Builder<Config, Tenant> {
         () => undefined,
       )
     }
-    return { tenant: stamped(tokens.tenant), all: stamped(tokens.all), allHosts }
-  }
-
-  /**
-   * Fails at once where just these tokens have been tried in vain a moment ago. `allHosts` is undefined where it was
-   * not read.
-   */
-  refuse(key: TokenKey, tokens: Tokens, allHosts: Token | null | undefined): void {
-    const { unknown, backOff } = this.#options
-    if (unknown.knows(key, [tokens.tenant, tokens.all, allHosts])) {
-      throw new TenantryError('TENANTRY_ERR_TENANT_NOT_FOUND')
-    }
-    const retryAfterMs = backOff.remainingMs(key, tokens)
-    if (retryAfterMs > 0) throw new TenantryError('TENANTRY_ERR_BUILD_FAILED', { retryAfterMs })
+    return { tokens, tenant: stamped(tokens.tenant), all: stamped(tokens.all), allHosts }
   }
 
   /**
@@ -100,11 +99,10 @@ export class Builder<Config, Tenant> {
    * before the claim serves nobody. Nobody joins before the tokens are known.
    */
   async #stamp(build: Build<Tenant>, slot: Slot, found: Found): Promise<Stamp> {
-    const { lookups, reader } = this.#options
-    const { tenant, all, allHosts } = found
+    const { lookupSlots, reader } = this.#options
+    const { tokens, tenant, all, allHosts } = found
     if (tenant !== null && all !== null) return { tenant, all }
-    await slot.moveTo(lookups.slots)
-    const tokens = { tenant: tenant?.token ?? null, all: all?.token ?? null }
+    await slot.moveTo(lookupSlots)
     const config = await this.#inTime(build, tokens, () => this.#load(build))
     if (config === undefined) throw this.#notFound(build.key, tokens, allHosts)
     return { all: all ?? (await reader.claim(ALL)), tenant: tenant ?? (await reader.claim(build.key)) }

@@ -12,8 +12,9 @@ export type { Lease } from './lease.ts'
 export { MemoryTokenStore, type MemoryTokenStoreOptions } from './memory-token-store.ts'
 export type { TenantPoolEvents } from './pool-events.ts'
 export type { TenantPoolOptions } from './pool-options.ts'
+export type { TenantPoolStats } from './pool-stats.ts'
 export { FailedRestarts, TenantLifecycle, type TenantLifecycleOptions } from './tenant-lifecycle.ts'
-export { TenantPool, type TenantPoolStats } from './tenant-pool.ts'
+export { TenantPool } from './tenant-pool.ts'
 export {
   ALL,
   ALL_HOSTS,

@@ -10,6 +10,7 @@ import { type Lease, newLease, type PooledTenant } from './lease.ts'
 import { Lookups } from './lookups.ts'
 import type { Tell, TenantPoolEvents } from './pool-events.ts'
 import { openStore, type PoolOptions, resolvePoolOptions, type TenantPoolOptions } from './pool-options.ts'
+import type { TenantPoolStats } from './pool-stats.ts'
 import { PooledTenants } from './pooled-tenants.ts'
 import type { Reading } from './reading.ts'
 import { Slots } from './slots.ts'
@@ -22,24 +23,6 @@ import { Unknown } from './unknown.ts'
 
 /** How many host names are kept for each tenant that is, on average. */
 const HOSTS_PER_TENANT = 10
-
-/** What a pool holds just now. */
-export interface TenantPoolStats {
-  /** Tenants in the pool. */
-  tenants: number
-  /** Tenants that have left the pool and are not disposed of yet. */
-  draining: number
-  /** Leases that are held, on tenants in the pool and on draining ones. */
-  leases: number
-  /** Builds that load in order to serve. */
-  buildsRunning: number
-  /** Builds that wait for a slot, or behind a build of the same tenant. */
-  buildsWaiting: number
-  /** Questions whose host a name is, or whether a tenant exists. */
-  lookupsRunning: number
-  lookupsWaiting: number
-  store: 'reachable' | 'unreachable'
-}
 
 /**
  * A replica's tenants: an LRU whose every tenant is checked against the token store before a request gets it.
@@ -99,8 +82,8 @@ export class TenantPool<Config = unknown, Tenant = Config> extends EventEmitter<
       tenants: this.#tenants,
       backOff: new BackOff(clock, maxTenants),
       unknown: this.#newUnknown(),
-      builds: this.#slots,
-      lookups: this.#lookups,
+      buildSlots: this.#slots,
+      lookupSlots: this.#lookups.slots,
     })
     this.#builds = new Builds({
       clock,
