@@ -10,8 +10,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { provideRedisServer } from './redis-server.js'
+import { basename, join } from 'node:path'
+import { PROGRAMS, programsFor, provide } from './programs.js'
 import { build, checkNode, install, pnpm, report, root, run, StepError, say } from './workspace.js'
 
 const names = process.argv.slice(2)
@@ -35,9 +35,7 @@ if (
   await step('lint', lint)
   if (names.length === 0) await step('knip', () => bin('knip'))
   await checkTarballs(packages.filter((each) => !each.private))
-  if (await step('redis-server', provideRedisServer)) {
-    for (const each of packages) if (each.scripts.test) await testPackage(each)
-  }
+  await runTests(packages.filter(({ scripts }) => scripts.test))
   if (tests === 0) failures.push('No test was run.')
 }
 if (failures.length > 0) say(`\nFailed:\n${failures.map((each) => `  ${each}`).join('\n')}`)
@@ -47,12 +45,14 @@ process.exitCode = failures.length === 0 ? 0 : 1
 /** All packages and apps, or those that were asked for by folder or by name. */
 function findPackages() {
   const found = []
-  for (const parent of ['packages', 'apps']) {
-    for (const folder of readdirSync(join(root, parent))) {
-      const dir = join(root, parent, folder)
-      if (!existsSync(join(dir, 'package.json'))) continue
-      found.push({ scripts: {}, ...JSON.parse(readFileSync(join(dir, 'package.json'), 'utf8')), folder, dir })
-    }
+  const inFolders = ['packages', 'apps'].flatMap((parent) =>
+    readdirSync(join(root, parent)).map((folder) => join(parent, folder)),
+  )
+  for (const path of [...inFolders, 'docker']) {
+    const dir = join(root, path)
+    if (!existsSync(join(dir, 'package.json'))) continue
+    const manifest = JSON.parse(readFileSync(join(dir, 'package.json'), 'utf8'))
+    found.push({ scripts: {}, ...manifest, folder: basename(path), dir })
   }
   const unknown = names.filter((name) => !found.some((each) => name === each.folder || name === each.name))
   if (unknown.length > 0) {
@@ -112,6 +112,21 @@ async function checkTarballs(published) {
     })
   } finally {
     await rm(dir, { recursive: true })
+  }
+}
+
+/** Runs the tests of those packages for which all programs are there that they start. */
+async function runTests(tested) {
+  const needs = new Map(tested.map((each) => [each, programsFor(each)]))
+  const missing = new Set()
+  for (const program of PROGRAMS) {
+    const isNeeded = [...needs.values()].some((programs) => programs.includes(program))
+    if (isNeeded && !(await step(program.name, () => provide(program)))) missing.add(program)
+  }
+  for (const [each, programs] of needs) {
+    const wanting = programs.filter((program) => missing.has(program)).map(({ name }) => name)
+    if (wanting.length === 0) await testPackage(each)
+    else say(`- ${each.name.padEnd(26)} not tested, for want of ${wanting.join(', ')}`)
   }
 }
 

@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
+type Truthy<T> = Exclude<T, false | 0 | '' | null | undefined>
+
 /**
  * Waits until `condition` holds: polls it until it returns something truthy, and returns that.
  *
@@ -12,13 +14,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 export async function eventually<T>(
   condition: () => T | Promise<T>,
   { timeoutMs = 5000, intervalMs = 10 }: { timeoutMs?: number; intervalMs?: number } = {},
-): Promise<T> {
+): Promise<Truthy<T>> {
   const deadline = performance.now() + timeoutMs
   let cause: unknown
   do {
     try {
       const result = await condition()
-      if (result) return result
+      if (result) return result as Truthy<T>
       cause = undefined
     } catch (error) {
       cause = error

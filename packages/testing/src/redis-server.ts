@@ -1,7 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePort } from './free-port.ts'
+import { removeAtEnd } from './children.ts'
+import { onFreePort } from './on-free-port.ts'
 import { redisCommand } from './redis-command.ts'
 import { type StartedProcess, startProcess } from './started-process.ts'
 
@@ -32,12 +33,10 @@ export interface RedisServer {
   stop(): Promise<void>
 }
 
-/** How often to look for another port when somebody else was quicker. */
-const PORT_ATTEMPTS = 5
-
 /** @throws when `redis-server` is not on PATH, or does not come up; the message holds its output. */
 export async function startRedis({ args = [], password }: RedisServerOptions = {}): Promise<RedisServer> {
   const directory = await mkdtemp(join(tmpdir(), 'tenantry-redis-'))
+  removeAtEnd(directory)
 
   function launch(port: number): Promise<StartedProcess> {
     const fixed = ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no']
@@ -53,18 +52,8 @@ export async function startRedis({ args = [], password }: RedisServerOptions = {
     })
   }
 
-  async function launchAnywhere(attempts = PORT_ATTEMPTS): Promise<[number, StartedProcess]> {
-    const port = await freePort()
-    try {
-      return [port, await launch(port)]
-    } catch (error) {
-      if (attempts === 1 || !/Address already in use/i.test(String(error))) throw error
-      return launchAnywhere(attempts - 1)
-    }
-  }
-
   const removeDirectory = () => rm(directory, { recursive: true, force: true })
-  const [port, first] = await launchAnywhere().catch(async (error) => {
+  const [port, first] = await onFreePort(launch).catch(async (error) => {
     await removeDirectory()
     throw error
   })

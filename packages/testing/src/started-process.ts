@@ -7,6 +7,9 @@ export interface StartProcessOptions {
   /** Environment variables, beside those of this process; `undefined` takes one away. */
   env?: Record<string, string | undefined>
   cwd?: string
+  /** As which user it runs. Needs the right to become that one. */
+  uid?: number
+  gid?: number
   /** The line of output that tells that the process is up. Without it: up once it is spawned. */
   until?: RegExp | ((line: string) => boolean)
   /** How long the process may take to come up, in milliseconds. @default 10000 */
@@ -42,10 +45,10 @@ const STOP_TIMEOUT_MS = 10_000
 export async function startProcess(
   command: string,
   args: readonly string[] = [],
-  { env, cwd, until, timeoutMs = 10_000 }: StartProcessOptions = {},
+  { env, until, timeoutMs = 10_000, ...runAs }: StartProcessOptions = {},
 ): Promise<StartedProcess> {
   const child = spawn(command, args, {
-    ...(cwd !== undefined && { cwd }),
+    ...runAs,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
