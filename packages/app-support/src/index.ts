@@ -1,0 +1,19 @@
+/**
+ * `@tenantry/app-support`: what our apps share, and no user needs. Nothing here starts anything by itself.
+ */
+export { clientErrorHandler } from './client-error.ts'
+export {
+  databaseUrl,
+  EnvironmentError,
+  host,
+  type LogLevel,
+  logLevel,
+  port,
+  readEnvironment,
+  redisUrl,
+  text,
+  type Variable,
+} from './environment.ts'
+export { describeError, type ErrorBody } from './error-body.ts'
+export { explainStart } from './explain-start.ts'
+export { show } from './show.ts'
