@@ -5,6 +5,13 @@ import type { Slots } from './slots.ts'
 import { bears, outdates, type Stamp, type Tokens } from './stamp.ts'
 import { ALL, type TokenKey } from './token.ts'
 
+/** Why `load` or `create` failed, and under which tokens. */
+interface BuildFailure {
+  readonly tokens: Tokens
+  readonly error: unknown
+  readonly retryAfterMs: number
+}
+
 interface Waiter<Tenant> {
   resolve(lease: Lease<Tenant>): void
   reject(error: unknown): void
@@ -20,6 +27,8 @@ export class Build<Tenant> {
   readonly askedAt: number
   /** How much of its time limit it has used: what it waits for slots does not count. */
   spentMs = 0
+  /** Undefined: `load` and `create` have not failed. */
+  failure: BuildFailure | undefined
   readonly #abort = new AbortController()
   readonly #waiters: Waiter<Tenant>[] = []
   #stamp: Stamp | undefined

@@ -122,6 +122,7 @@ export class Builder<Config, Tenant> {
     } catch (cause) {
       if (cause === build.signal.reason && hasCode(cause, 'TENANTRY_ERR_POOL_CLOSED')) throw cause
       const retryAfterMs = this.#options.backOff.failed(build.key, tokens)
+      build.failure = { tokens, error: cause, retryAfterMs }
       throw new TenantryError('TENANTRY_ERR_BUILD_FAILED', { cause, retryAfterMs })
     } finally {
       clock.clearTimeout(timer)

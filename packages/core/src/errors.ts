@@ -14,6 +14,11 @@ export type TenantryErrorCode =
   | 'TENANTRY_ERR_TENANT_RESTARTED'
   | 'TENANTRY_ERR_TENANT_EVICTED'
   | 'TENANTRY_ERR_POOL_CLOSED'
+  | 'TENANTRY_ERR_TENANT_INVALID'
+  | 'TENANTRY_ERR_TENANT_EXISTS'
+  | 'TENANTRY_ERR_VERSION_CONFLICT'
+  | 'TENANTRY_ERR_HOSTNAME_TAKEN'
+  | 'TENANTRY_ERR_AUTHORITY_UNREACHABLE'
 
 /**
  * Every error of Tenantry, by code: the HTTP status that it stands for, and what it says.
@@ -36,6 +41,11 @@ const ERRORS: Record<TenantryErrorCode, readonly [statusCode: number, message: s
   TENANTRY_ERR_TENANT_RESTARTED: [503, 'The tenant was restarted'],
   TENANTRY_ERR_TENANT_EVICTED: [503, 'The tenant was evicted to make room for others'],
   TENANTRY_ERR_POOL_CLOSED: [503, 'The server is closing'],
+  TENANTRY_ERR_TENANT_INVALID: [400, 'That is not a valid tenant'],
+  TENANTRY_ERR_TENANT_EXISTS: [409, 'There is a tenant with this id already'],
+  TENANTRY_ERR_VERSION_CONFLICT: [409, 'The tenant has been changed meanwhile'],
+  TENANTRY_ERR_HOSTNAME_TAKEN: [409, 'The host name belongs to another tenant'],
+  TENANTRY_ERR_AUTHORITY_UNREACHABLE: [503, 'The database cannot be reached just now'],
 }
 
 /** All codes. */

@@ -4,8 +4,13 @@ import type { Token, TokenKey } from './token.ts'
 export interface TenantPoolEvents {
   /** A tenant was built, and is served from now on. */
   built: [{ id: string; token: Token; durationMs: number }]
-  /** `load` or `create` failed; the tenant is not built again under the same tokens before `retryAfterMs` have passed. */
-  buildFailed: [{ id: string; error: unknown; retryAfterMs: number }]
+  /**
+   * `load` or `create` failed, under these tokens (null: absent); the tenant is not built again under the same ones
+   * before `retryAfterMs` have passed.
+   */
+  buildFailed: [{ id: string; token: Token | null; all: Token | null; error: unknown; retryAfterMs: number }]
+  /** A build has found that there is no such tenant, or no longer. */
+  notFound: [{ id: string }]
   /** A tenant's tokens are no longer those it was built under: it left the pool. */
   replaced: [{ id: string; token: Token }]
   /** A tenant left the pool to make room for another. */

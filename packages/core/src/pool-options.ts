@@ -32,6 +32,15 @@ export interface TenantPoolOptions<Config, Tenant = Config> {
   /** How long `load` and `create` together may take, in milliseconds. @default 10_000 */
   buildTimeoutMs?: number
 
+  /**
+   * When a tenant in memory is checked. `'every-request'`: a request is never served by what a restart that resolved
+   * before has replaced. `{ maxAgeMs }`: a tenant whose last answered check was asked for less than `maxAgeMs`
+   * milliseconds ago is not checked again, so that for so long after a restart it may be served as it was; requests in
+   * between cost the store nothing. At most `maxUncheckedMs`.
+   * @default 'every-request'
+   */
+  check?: 'every-request' | { readonly maxAgeMs: number }
+
   /** How long anybody waits for one operation of the token store, in milliseconds. @default 250 */
   checkTimeoutMs?: number
 
@@ -89,6 +98,7 @@ export function resolvePoolOptions<Config, Tenant>(
     maxTenants: given.maxTenants ?? 1000,
     maxConcurrentBuilds: given.maxConcurrentBuilds ?? 8,
     buildTimeoutMs: given.buildTimeoutMs ?? 10_000,
+    check: resolveCheck(given.check ?? 'every-request', maxUncheckedMs),
     checkTimeoutMs: given.checkTimeoutMs ?? 250,
     maxUncheckedMs,
     sweepMs: given.sweepMs ?? Math.max(1, Math.min(10_000, Math.floor(maxUncheckedMs / 2))),
@@ -120,6 +130,20 @@ export function resolvePoolOptions<Config, Tenant>(
   return Object.freeze(options)
 }
 
+/** A copy, lest it be changed later. */
+function resolveCheck(
+  check: PoolOptions<unknown, unknown>['check'],
+  maxUncheckedMs: number,
+): PoolOptions<unknown, unknown>['check'] {
+  if (check === 'every-request') return check
+  if (typeof check !== 'object' || check === null || Object.keys(check).join() !== 'maxAgeMs') {
+    throw invalid('`check`', "'every-request' or { maxAgeMs }", check)
+  }
+  // Otherwise it would be served unchecked for longer than while the store is away.
+  mustBeInteger('check.maxAgeMs', check.maxAgeMs, [1, maxUncheckedMs])
+  return Object.freeze({ maxAgeMs: check.maxAgeMs })
+}
+
 /** The store of a pool. @throws TENANTRY_ERR_OPTIONS_INVALID when the function that opens it returned none */
 export function openStore(tokens: TokenStore | (() => TokenStore)): TokenStore {
   if (typeof tokens !== 'function') return tokens
@@ -132,12 +156,13 @@ function mustBeStore(name: string, expected: string, value: TokenStore): void {
   if (typeof value?.read !== 'function') throw invalid(name, expected, value)
 }
 
-function mustBeInteger(name: string, value: unknown, [least, most]: readonly [number, number]): void {
+/** @throws TENANTRY_ERR_OPTIONS_INVALID */
+export function mustBeInteger(name: string, value: unknown, [least, most]: readonly [number, number]): void {
   if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most) return
   throw invalid(`\`${name}\``, `an integer from ${least} to ${most}`, value)
 }
 
-function invalid(name: string, expected: string, received: unknown): TenantryError {
+export function invalid(name: string, expected: string, received: unknown): TenantryError {
   return new TenantryError('TENANTRY_ERR_OPTIONS_INVALID', {
     message: `Expected ${name} to be ${expected}, got ${quote(received)}`,
   })

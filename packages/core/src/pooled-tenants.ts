@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import { TenantryError } from './errors.ts'
+import type { HeldTenant } from './heartbeat-store.ts'
 import { PooledTenant } from './lease.ts'
 import type { Tell } from './pool-events.ts'
 import type { PoolOptions } from './pool-options.ts'
@@ -54,6 +55,17 @@ export class PooledTenants<Tenant> {
 
   values(): Iterable<PooledTenant<Tenant>> {
     return this.#pooled.values()
+  }
+
+  /** The tenants in the pool, by id. */
+  held(): Map<string, HeldTenant> {
+    return new Map(Array.from(this.#pooled.values(), (pooled) => [pooled.id, heldTenant(pooled)]))
+  }
+
+  /** What is in the pool of one tenant. It is not used by that. */
+  heldOf(key: TokenKey): HeldTenant | undefined {
+    const pooled = this.#pooled.peek(key)
+    return pooled && heldTenant(pooled)
   }
 
   /** The tenant in the pool, now the most recently used. */
@@ -157,4 +169,8 @@ export class PooledTenants<Tenant> {
       return false
     }
   }
+}
+
+function heldTenant({ stamp, builtAt }: PooledTenant<unknown>): HeldTenant {
+  return { state: 'held', token: stamp.tenant.token, all: stamp.all.token, builtAt }
 }

@@ -3,8 +3,10 @@ import { BackOff } from './back-off.ts'
 import type { Build } from './build.ts'
 import { Builder } from './builder.ts'
 import { Builds } from './builds.ts'
-import { quote, TenantryError } from './errors.ts'
+import { hasCode, quote, TenantryError } from './errors.ts'
 import { Failing } from './failing.ts'
+import { guarded } from './guarded.ts'
+import type { HeldTenant } from './heartbeat-store.ts'
 import type { HostDirectory } from './host-directory.ts'
 import { type Lease, newLease, type PooledTenant } from './lease.ts'
 import { Lookups } from './lookups.ts'
@@ -110,6 +112,7 @@ export class TenantPool<Config = unknown, Tenant = Config> extends EventEmitter<
     const key = tenantKey(id)
     // The lease comes before the check, lest the tenant be disposed of meanwhile.
     const leased = this.#tenants.get(key)
+    if (leased !== undefined && this.#isChecked(leased)) return newLease(leased)
     leased?.hold()
     const reading = this.#reader.ask(leased === undefined ? [key, ALL, ALL_HOSTS] : [key, ALL])
     await reading?.settled
@@ -167,6 +170,16 @@ export class TenantPool<Config = unknown, Tenant = Config> extends EventEmitter<
     return this.#options.drainTimeoutMs
   }
 
+  /** The tenants in the pool, by id, and the tokens that each was built under. Those that drain are not among them. */
+  held(): Map<string, HeldTenant> {
+    return this.#tenants.held()
+  }
+
+  /** What the pool holds of one tenant. It does not count as a use. @throws TENANTRY_ERR_TENANT_ID_INVALID */
+  heldOf(id: string): HeldTenant | undefined {
+    return this.#tenants.heldOf(tenantKey(id))
+  }
+
   stats(): TenantPoolStats {
     return {
       tenants: this.#tenants.size,
@@ -201,6 +214,12 @@ export class TenantPool<Config = unknown, Tenant = Config> extends EventEmitter<
     this.#lookups.close(reason)
     await this.#tenants.close(reason)
     if (typeof this.#options.tokens === 'function') await this.#store.close?.()
+  }
+
+  /** Whether its last check is young enough for another one not to be asked for. */
+  #isChecked({ checkedAt }: PooledTenant<Tenant>): boolean {
+    const { check, clock } = this.#options
+    return check !== 'every-request' && clock.now() - checkedAt < check.maxAgeMs
   }
 
   #refuseIfClosing(): void {
@@ -264,23 +283,16 @@ export class TenantPool<Config = unknown, Tenant = Config> extends EventEmitter<
   }
 
   /** Tells failures of `load` and `create`; those of the store are told by what failed. */
-  #onBuildFailed({ id }: Build<Tenant>, error: unknown): void {
-    if (!(error instanceof TenantryError) || error.code !== 'TENANTRY_ERR_BUILD_FAILED') return
-    // Without a cause it was only refused, for a failure that has been told.
-    if (!('cause' in error)) return
-    this.#tell('buildFailed', { id, error: error.cause, retryAfterMs: error.retryAfterMs ?? 0 })
-  }
-
-  /** A listener that throws must not break the order of things: it is reported as an uncaught exception instead. */
-  readonly #tell: Tell = (name, ...told) => {
-    try {
-      this.emit(name, ...(told as never))
-    } catch (error) {
-      process.nextTick(() => {
-        throw error
-      })
+  #onBuildFailed({ id, failure }: Build<Tenant>, error: unknown): void {
+    if (hasCode(error, 'TENANTRY_ERR_TENANT_NOT_FOUND')) this.#tell('notFound', { id })
+    // Without a failure of its own it was only refused, for one that has been told.
+    if (failure !== undefined) {
+      const { tokens, error, retryAfterMs } = failure
+      this.#tell('buildFailed', { id, token: tokens.tenant, all: tokens.all, error, retryAfterMs })
     }
   }
+
+  readonly #tell: Tell = (name, ...told) => guarded(() => this.emit(name, ...(told as never)))
 }
 
 /**

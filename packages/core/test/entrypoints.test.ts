@@ -29,8 +29,8 @@ t.test('nor do its types', async (t) => {
   t.same([...modules].filter(notIn(ALLOWED)), [])
 })
 
-t.test('the store suite imports no test runner', async (t) => {
-  for (const entry of ['store-suite.js', 'store-suite.d.ts']) {
+t.test('the suites import no test runner', async (t) => {
+  for (const entry of ['store-suite.js', 'store-suite.d.ts', 'heartbeat-suite.js', 'heartbeat-suite.d.ts']) {
     const { files, modules } = await reach(entry)
     t.ok(files.size > 1, `${entry} has ${files.size} files`)
     t.same([...modules].filter(notIn(ALLOWED_IN_SUITE)), [])

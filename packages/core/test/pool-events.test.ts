@@ -79,7 +79,31 @@ scenario('a build that fails is told once, however many have waited for it', {},
   await settle()
   await replica.served('acme')
 
-  t.same(told(replica), [['buildFailed', { id: 'acme', error, retryAfterMs: 500 }]])
+  const tokens = { token: 'acme 0', all: 'all 0' }
+  t.same(told(replica), [['buildFailed', { id: 'acme', ...tokens, error, retryAfterMs: 500 }]])
+})
+
+scenario('a build that fails before there are tokens tells that they are absent', {}, async (t, replica) => {
+  const error = new Error('the authority is down')
+  replica.store.tokens.delete('tenant:acme')
+  replica.loads.holding = true
+  await replica.building('acme')
+  replica.loads.next().fail(error)
+  await settle()
+
+  const tokens = { token: null, all: 'all 0' }
+  t.same(told(replica), [['buildFailed', { id: 'acme', ...tokens, error, retryAfterMs: 500 }]])
+})
+
+scenario('a build that finds no tenant is told, and not while that is remembered', {}, async (t, replica) => {
+  for (let requests = 0; requests < 3; requests += 1) await replica.served('nobody')
+  t.same(told(replica), [['notFound', { id: 'nobody' }]])
+
+  await replica.served('acme')
+  replica.manager.versions.delete('acme')
+  replica.store.tokens.set('tenant:acme', 'acme is deleted')
+  await replica.served('acme')
+  t.match(told(replica), [['built'], ['replaced'], ['notFound', { id: 'acme' }]])
 })
 
 scenario(

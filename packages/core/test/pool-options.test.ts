@@ -29,6 +29,7 @@ t.test('every option but `tokens` and `load` has a default', async (t) => {
     maxTenants: 1000,
     maxConcurrentBuilds: 8,
     buildTimeoutMs: 10_000,
+    check: 'every-request',
     checkTimeoutMs: 250,
     maxUncheckedMs: 300_000,
     sweepMs: 10_000,
@@ -68,6 +69,7 @@ t.test('what is given is taken as it is', async (t) => {
     maxTenants: 1,
     maxConcurrentBuilds: 1,
     buildTimeoutMs: 1,
+    check: { maxAgeMs: 1 },
     checkTimeoutMs: 1,
     maxUncheckedMs: 2,
     sweepMs: 1,
@@ -82,6 +84,7 @@ t.test('what is given is taken as it is', async (t) => {
     maxTenants: 1_000_000,
     maxConcurrentBuilds: 1_000_000,
     buildTimeoutMs: LONGEST,
+    check: { maxAgeMs: LONGEST },
     checkTimeoutMs: LONGEST,
     maxUncheckedMs: LONGEST,
     sweepMs: (LONGEST - 1) / 2,
@@ -104,6 +107,11 @@ t.test("the caller's object is not touched, and what comes of it is frozen", asy
     const before = resolvePoolOptions(changed)
     changed.maxTenants = 6
     t.equal(before.maxTenants, 5)
+
+    const check = { maxAgeMs: 5 }
+    const checked = resolvePoolOptions({ ...required, check })
+    check.maxAgeMs = 6
+    t.same(checked.check, { maxAgeMs: 5 })
   })
 })
 
@@ -154,6 +162,24 @@ t.test('what is refused is named, with what was expected and what was received',
     ] as const) {
       t.equal(refusal({ ...required, [name]: value }), integer(name, least, most, received))
     }
+  }
+  for (const [check, received] of [
+    ['always', '"always"'],
+    [50, '50'],
+    [{}, 'an object'],
+    [[50], 'an array'],
+    [{ maxAgeMs: 50, sweepMs: 5 }, 'an object'],
+  ] as const) {
+    t.equal(
+      refusal({ ...required, check }),
+      `Expected \`check\` to be 'every-request' or { maxAgeMs }, got ${received}`,
+    )
+  }
+  for (const maxAgeMs of [0, 1001, 0.5, Number.NaN]) {
+    t.equal(
+      refusal({ ...required, maxUncheckedMs: 1000, check: { maxAgeMs } }),
+      integer('check.maxAgeMs', 1, 1000, `${maxAgeMs}`),
+    )
   }
   t.equal(
     refusal({ ...required, maxUncheckedMs: 1000, sweepMs: 501 }),

@@ -5,4 +5,4 @@
  */
 export { hostDirectory, type Lease, TenantryError } from '@tenantry/core'
 export { hostnameOf, tenantry, tenantry as default } from './tenantry.ts'
-export type { RequestTenant, TenantryOptions, TenantryTypes } from './types.ts'
+export type { HeartbeatSettings, RequestTenant, TenantryOptions, TenantryTypes } from './types.ts'

@@ -9,6 +9,7 @@ import type {
 import fp from 'fastify-plugin'
 import { LeaseEnd } from './lease-end.ts'
 import { logEvents } from './log-events.ts'
+import { startHeartbeat } from './start-heartbeat.ts'
 import type { RequestTenant, TenantryOptions } from './types.ts'
 
 const kLeaseEnd: unique symbol = Symbol('tenantry.leaseEnd')
@@ -63,14 +64,16 @@ async function registerTenantry(app: FastifyInstance, options: TenantryOptions):
   app.decorateRequest(kTimeLimited, false)
 
   // Fastify's own options of `register` come along.
-  const { identify, prefix, logLevel, logSerializers, ...poolOptions } = options as typeof options &
-    RegisterOptions
+  const { identify, heartbeat, prefix, logLevel, logSerializers, ...poolOptions } =
+    options as typeof options & RegisterOptions
   // biome-ignore lint/suspicious/noExplicitAny: what `load` returns is known to the caller alone
   const pool = new TenantPool<any, RequestTenant>(poolOptions)
-  const acquire = await acquireBy(identify, pool).catch(async (error: unknown) => {
+  const closePoolAndThrow = async (error: unknown) => {
     await pool.close()
     throw error
-  })
+  }
+  const acquire = await acquireBy(identify, pool).catch(closePoolAndThrow)
+  const closeHeartbeat = await startHeartbeat(pool, heartbeat, app.log).catch(closePoolAndThrow)
   logEvents(pool, app.log)
   app.decorate('tenants', pool)
 
@@ -103,14 +106,19 @@ async function registerTenantry(app: FastifyInstance, options: TenantryOptions):
     else request[kLeaseEnd]?.answer(answer)
   })
 
-  // From here on nobody gets a lease, and builds end; requests under way have until the drain deadline.
+  // From here on nobody gets a lease, and builds end; requests under way have until the drain deadline. The replica
+  // says goodbye at once: what drains is no longer waited for.
+  const close = async () => {
+    const ends = await Promise.allSettled([pool.close(), closeHeartbeat()])
+    for (const end of ends) if (end.status === 'rejected') throw end.reason
+  }
   let closed: Promise<void> | undefined
   app.addHook('preClose', function closePool(next) {
-    closed = pool.close()
+    closed = close()
     closed.catch(() => {})
     next()
   })
-  app.addHook('onClose', () => closed ?? pool.close())
+  app.addHook('onClose', () => closed ?? close())
 }
 
 async function acquireBy(

@@ -1,4 +1,4 @@
-import type { HostDirectory, Lease, TenantPool, TenantPoolOptions } from '@tenantry/core'
+import type { HeartbeatStore, HostDirectory, Lease, TenantPool, TenantPoolOptions } from '@tenantry/core'
 import type { FastifyRequest } from 'fastify'
 
 /**
@@ -26,6 +26,20 @@ export interface TenantryOptions<Config = any> extends TenantPoolOptions<Config,
   identify?:
     | ((request: FastifyRequest) => string | undefined | Promise<string | undefined>)
     | HostDirectory<RequestTenant>
+
+  /**
+   * Tells, for people and for rollouts, which tenants this replica holds and which it could not build.
+   * @default nobody is told
+   */
+  heartbeat?: HeartbeatSettings | undefined
+}
+
+/** How a replica tells of itself. */
+export interface HeartbeatSettings {
+  /** What this replica is called: a name of its own for every process, not an address. */
+  replica: string
+  /** Where to tell it. A function: the plugin opens the store and closes it; a store: it stays yours to close. */
+  store: HeartbeatStore | (() => HeartbeatStore)
 }
 
 declare module 'fastify' {

@@ -77,7 +77,7 @@ export class OwnConnection {
   }
 
   async #run<T>(operation: Operation<T>): Promise<T> {
-    if (this.#isClosed) throw new Error('The token store is closed')
+    if (this.#isClosed) throw new Error('This store is closed')
     if (this.#redis.status !== 'ready') {
       throw new Error('There is no connection to Redis', { cause: this.#trouble })
     }

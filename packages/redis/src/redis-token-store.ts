@@ -7,10 +7,9 @@ import {
   tokenLifetimeMs,
 } from '@tenantry/core'
 import type { Cluster, Redis } from 'ioredis'
-import { invalidOption } from './invalid-option.ts'
-import { openRedis } from './open-redis.ts'
-import { OwnConnection } from './own-connection.ts'
-import { modelOf, type RedisSource } from './redis-source.ts'
+import type { OwnConnection } from './own-connection.ts'
+import { ownRedis } from './own-redis.ts'
+import type { RedisSource } from './redis-source.ts'
 
 export interface RedisTokenStoreOptions {
   /**
@@ -28,9 +27,6 @@ export interface RedisTokenStoreOptions {
   commandTimeoutMs?: number
 }
 
-/** More would only be a mistake of units. */
-const MAX_COMMAND_TIMEOUT_MS = 60_000
-
 /**
  * The wall on Redis 6.2 or later, or Valkey: a single server, Sentinel, or Cluster.
  *
@@ -47,21 +43,10 @@ export class RedisTokenStore implements TokenStore {
   readonly #prefix: string
 
   /** @throws TENANTRY_ERR_OPTIONS_INVALID */
-  constructor(redis: RedisSource, { prefix, commandTimeoutMs = 1000 }: RedisTokenStoreOptions = {}) {
-    if (
-      !(
-        Number.isFinite(commandTimeoutMs) &&
-        commandTimeoutMs >= 1 &&
-        commandTimeoutMs <= MAX_COMMAND_TIMEOUT_MS
-      )
-    ) {
-      throw invalidOption(
-        `Expected commandTimeoutMs to be a number from 1 to ${MAX_COMMAND_TIMEOUT_MS}, got ${commandTimeoutMs}`,
-      )
-    }
-    const model = modelOf(redis)
-    this.#prefix = checkPrefix(prefix ?? (model.isCluster ? '{tenantry}:' : 'tenantry:'), model.isCluster)
-    this.#connection = new OwnConnection(openRedis(model, commandTimeoutMs), commandTimeoutMs)
+  constructor(redis: RedisSource, options: RedisTokenStoreOptions = {}) {
+    const { connection, prefix } = ownRedis(redis, options, 'tenantry')
+    this.#connection = connection
+    this.#prefix = prefix
   }
 
   async read(keys: readonly TokenKey[]): Promise<readonly TokenAnswer[]> {
@@ -134,15 +119,4 @@ export class RedisTokenStore implements TokenStore {
   #name(key: TokenKey): string {
     return this.#prefix + key
   }
-}
-
-function checkPrefix(prefix: unknown, isCluster: boolean): string {
-  if (typeof prefix !== 'string') throw invalidOption(`Expected prefix to be a string, got ${prefix}`)
-  // As Redis sees it: what is between the first brace and the next closing one, if there is anything.
-  if (isCluster && !/^[^{]*\{[^}]+\}/.test(prefix)) {
-    throw invalidOption(
-      `Expected prefix to hold a hash tag, such as "{tenantry}:", in a Cluster, got "${prefix}"`,
-    )
-  }
-  return prefix
 }

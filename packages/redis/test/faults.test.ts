@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { TokenStore } from '@tenantry/core'
-import { eventually, freePort, startRedis } from '@tenantry/testing'
+import { eventually, freePort, startRedis, startTcpProxy } from '@tenantry/testing'
 import { Redis } from 'ioredis'
 import t from 'tap'
 import { RedisTokenStore } from '../src/index.ts'
-import { startProxy } from './tcp-proxy.ts'
 
 const redis = await startRedis()
 t.teardown(() => redis.stop())
@@ -26,11 +25,11 @@ function occurrences(text: string, part: string): number {
 }
 
 t.test('R5: what was under way when the connection closed is not sent again', async (t) => {
-  const proxy = await startProxy(redis.port)
-  t.teardown(() => proxy.stop())
+  const proxy = await startTcpProxy({ to: redis.port })
+  t.teardown(() => proxy.close())
 
   t.test('though ioredis by itself would send it again', async (t) => {
-    const application = new Redis(proxy.url)
+    const application = new Redis(proxy.urlOf(redis.url))
     t.teardown(() => application.disconnect())
     await application.ping()
     proxy.swallowAnswers()
@@ -43,8 +42,8 @@ t.test('R5: what was under way when the connection closed is not sent again', as
 
   for (const source of ['a URL', 'a client that would send it again'] as const) {
     t.test(`by a store made of ${source}`, async (t) => {
-      const application = new Redis(proxy.url, { lazyConnect: true })
-      const store = new RedisTokenStore(source === 'a URL' ? proxy.url : application)
+      const application = new Redis(proxy.urlOf(redis.url), { lazyConnect: true })
+      const store = new RedisTokenStore(source === 'a URL' ? proxy.urlOf(redis.url) : application)
       t.teardown(() => store.close())
       for (const [name, begin] of [
         ['write', (token: string) => store.write('tenant:acme', token)],
@@ -70,7 +69,7 @@ t.test('R5: what was under way when the connection closed is not sent again', as
   }
 
   t.test('a touch writes no value, so it is of no matter whether it arrived', async (t) => {
-    const store = new RedisTokenStore(proxy.url)
+    const store = new RedisTokenStore(proxy.urlOf(redis.url))
     t.teardown(() => store.close())
     await store.write('tenant:touched', 'token-that-is-touched')
     proxy.swallowAnswers()
@@ -180,9 +179,9 @@ t.test('Redis is killed and comes back empty', async (t) => {
 })
 
 t.test('a connection that has gone silent is replaced, an idle one is not', async (t) => {
-  const proxy = await startProxy(redis.port)
-  t.teardown(() => proxy.stop())
-  const store = new RedisTokenStore(proxy.url, { commandTimeoutMs: 100 })
+  const proxy = await startTcpProxy({ to: redis.port })
+  t.teardown(() => proxy.close())
+  const store = new RedisTokenStore(proxy.urlOf(redis.url), { commandTimeoutMs: 100 })
   t.teardown(() => store.close())
   await answer(store, 'all')
   await sleep(500)

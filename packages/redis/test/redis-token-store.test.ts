@@ -155,7 +155,7 @@ t.test('a server that asks for a password', async (t) => {
 t.test('closing', async (t) => {
   t.test('rejects what waits for the first connection', async (t) => {
     const store = new RedisTokenStore(redis.url)
-    const write = t.rejects(store.write('tenant:too-late', 'token'), { message: 'The token store is closed' })
+    const write = t.rejects(store.write('tenant:too-late', 'token'), { message: 'This store is closed' })
     await store.close()
     await write
     t.equal(await redis.cli('EXISTS', 'tenantry:tenant:too-late'), '0')

@@ -4,12 +4,12 @@ import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TokenStore } from '@tenantry/core'
-import { eventually, freePort, startProcess, startRedis } from '@tenantry/testing'
+import { eventually, freePort, startProcess, startRedis, startTcpProxy } from '@tenantry/testing'
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import t from 'tap'
-import { RedisTokenStore } from '../src/index.ts'
+import { RedisHeartbeats, RedisTokenStore } from '../src/index.ts'
+import { heartbeatsOnRedis } from './heartbeats-on-redis.ts'
 import { suiteOnRedis } from './suite-on-redis.ts'
-import { startProxy } from './tcp-proxy.ts'
 
 /** Asks until there is an answer. */
 function answer(store: TokenStore, key: string) {
@@ -37,6 +37,13 @@ t.test('Redis Cluster', async (t) => {
     })
   })
 
+  t.test('the contract of heartbeats', async (t) => {
+    heartbeatsOnRedis(redis, '{tenantry-heartbeat}:', {
+      test: (name, run) => t.test(name, run),
+      create: () => new RedisHeartbeats(application),
+    })
+  })
+
   t.test('the first operations of all kinds, asked for at once', async (t) => {
     const store = new RedisTokenStore(application)
     t.teardown(() => store.close())
@@ -57,8 +64,8 @@ t.test('Redis Cluster', async (t) => {
   })
 
   t.test('R5: what was under way when the connection closed is not sent again', async (t) => {
-    const proxy = await startProxy(redis.port)
-    t.teardown(() => proxy.stop())
+    const proxy = await startTcpProxy({ to: redis.port })
+    t.teardown(() => proxy.close())
     // Every node is reached through the proxy, whatever the Cluster says.
     const proxied = new Cluster([{ host: '127.0.0.1', port: proxy.port }], {
       natMap: () => ({ host: '127.0.0.1', port: proxy.port }),

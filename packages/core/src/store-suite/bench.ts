@@ -1,8 +1,7 @@
-import assert from 'node:assert/strict'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { StoreSuiteOptions } from '../store-suite.ts'
 import { newToken, type TokenKey, tenantKey } from '../token.ts'
 import type { TokenStore } from '../token-store.ts'
+import { ends } from './ends.ts'
 
 /** Where stores are put to the test: two clients of one wall for each test, and time limits. */
 export class Bench {
@@ -30,14 +29,8 @@ export class Bench {
   }
 
   /** Whether `operation` was answered or rejected; fails if it has not ended in time. */
-  async ends(name: string, operation: unknown): Promise<'fulfilled' | 'rejected'> {
-    const ended = new AbortController()
-    const settled = Promise.allSettled([operation]).then(([{ status }]) => status)
-    const limit = sleep(this.operationLimitMs, undefined, { signal: ended.signal }).then(
-      () => assert.fail(`${name} did not end by itself`),
-      () => settled,
-    )
-    return Promise.race([settled, limit]).finally(() => ended.abort())
+  ends(name: string, operation: unknown): Promise<'fulfilled' | 'rejected'> {
+    return ends(name, operation, this.operationLimitMs)
   }
 
   /** What becomes of every operation, begun at once. */

@@ -2,6 +2,7 @@
 export const EVENTS = [
   'built',
   'buildFailed',
+  'notFound',
   'replaced',
   'evicted',
   'disposed',
