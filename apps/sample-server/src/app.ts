@@ -1,14 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import type { Server } from 'node:http'
 import { setTimeout as wait } from 'node:timers/promises'
-import { hostDirectory, type Token, type TokenStore } from '@tenantry/core'
+import { type HeartbeatStore, hostDirectory, type Token, type TokenStore } from '@tenantry/core'
 import tenantry from '@tenantry/fastify'
 import type { FastifyHttpOptions, FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { replyToBadRequest, replyWithError, replyWithNotFound } from './error-reply.ts'
 import { contentSecurityPolicy, renderPage } from './page.ts'
 import type { Tenant } from './tenant.ts'
-import type { TenantsFile } from './tenants-file.ts'
+import type { TenantSource } from './tenant-source.ts'
 
 declare module '@tenantry/fastify' {
   interface TenantryTypes {
@@ -19,7 +19,13 @@ declare module '@tenantry/fastify' {
 export interface SampleServerOptions {
   /** The token store. A function: it is opened and closed with the app; a store: it stays the caller's. */
   tokens: TokenStore | (() => TokenStore)
-  tenants: TenantsFile
+  /** It stays the caller's. */
+  tenants: TenantSource
+  /**
+   * Where this replica tells which tenants it holds: opened, closed and owned as `tokens` is.
+   * @default nobody is told
+   */
+  heartbeats?: HeartbeatStore | (() => HeartbeatStore)
   /** What this replica calls itself: printable ASCII, since it is sent as a header. */
   replica: string
 }
@@ -58,7 +64,7 @@ export const sampleServer: FastifyPluginAsync<SampleServerOptions> = fp(register
 })
 
 async function registerSampleServer(app: FastifyInstance, options: SampleServerOptions): Promise<void> {
-  const { tokens, tenants, replica } = options
+  const { tokens, tenants, heartbeats, replica } = options
 
   app.setErrorHandler(replyWithError)
   app.setNotFoundHandler(replyWithNotFound)
@@ -70,6 +76,7 @@ async function registerSampleServer(app: FastifyInstance, options: SampleServerO
       lookup: (hostname, { signal }) => tenants.lookup(hostname, { signal }),
       hostnamesOf: (tenant) => tenant.hostnames,
     }),
+    heartbeat: heartbeats && { replica, store: heartbeats },
   })
 
   // After the plugin's own hook: a request that reaches this one has a tenant, whatever becomes of it.

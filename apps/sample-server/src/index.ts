@@ -3,15 +3,8 @@
  * server or reads the environment by itself.
  */
 export { type SampleServerOptions, sampleServer, serverOptions, type WhoAmI } from './app.ts'
-export {
-  EnvironmentError,
-  type LogLevel,
-  logLevel,
-  port,
-  readEnvironment,
-  redisUrl,
-  text,
-  type Variable,
-} from './environment.ts'
+export { AuthorityTenants } from './authority-tenants.ts'
+export { CONFIG_SCHEMA } from './config-schema.ts'
 export type { Product, Tenant, Theme } from './tenant.ts'
+export type { TenantSource } from './tenant-source.ts'
 export { SAMPLE_TENANTS_FILE, TenantsFile, TenantsFileError } from './tenants-file.ts'

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { tenantKey } from '@tenantry/core'
 import { object, parseTenant, type Tenant } from './tenant.ts'
+import type { TenantSource } from './tenant-source.ts'
 
 /** The sample tenants that come with the app. */
 export const SAMPLE_TENANTS_FILE: string = fileURLToPath(new URL('../tenants.json', import.meta.url))
@@ -19,12 +20,13 @@ interface Contents {
 }
 
 /**
- * The site configuration authority of the sample: a JSON file, `{"tenants": {"<id>": {…}}}`.
+ * What stands for the site configuration authority where there is no database: a JSON file,
+ * `{"tenants": {"<id>": {…}}}`.
  *
  * It is read anew for every question, so that a tenant built after a change has that change in it (R2). It is
  * valid as a whole or not at all: a host name that two tenants claim is nobody's mistake in particular.
  */
-export class TenantsFile {
+export class TenantsFile implements TenantSource {
   readonly #path: string
 
   constructor(path: string) {

@@ -1,63 +1,9 @@
+import { readFile } from 'node:fs/promises'
+import Fastify from 'fastify'
 import t from 'tap'
-import { EnvironmentError, logLevel, port, readEnvironment, redisUrl, text } from '../src/environment.ts'
+import { CONFIG_SCHEMA } from '../src/config-schema.ts'
 import { SAMPLE_TENANTS_FILE, TenantsFile, TenantsFileError } from '../src/tenants-file.ts'
 import { tenantsFixture } from './support/tenants-fixture.ts'
-
-const VARIABLES = {
-  PORT: port(3000),
-  REDIS_URL: redisUrl,
-  NAME: text('one word', /^\w+$/, 'fallback'),
-  LOG_LEVEL: logLevel('info'),
-}
-
-t.test('the environment', async (t) => {
-  t.test('falls back where a variable is unset or empty', async (t) => {
-    const expected = { PORT: 3000, REDIS_URL: undefined, NAME: 'fallback', LOG_LEVEL: 'info' }
-    t.same(readEnvironment({}, VARIABLES), expected)
-    t.same(readEnvironment({ PORT: '', REDIS_URL: '', NAME: '', LOG_LEVEL: '' }, VARIABLES), expected)
-  })
-
-  t.test('is read as what each variable stands for', async (t) => {
-    const set = {
-      PORT: '0',
-      REDIS_URL: 'rediss://user:secret@example.com:6380/2',
-      NAME: 'a',
-      LOG_LEVEL: 'silent',
-    }
-    t.same(readEnvironment(set, VARIABLES), { ...set, PORT: 0 })
-  })
-
-  t.test('is refused with every variable that is wrong, what it was and what it should be', async (t) => {
-    const wrong = {
-      PORT: '65536',
-      REDIS_URL: 'http://user:secret@example.com',
-      NAME: 'two words',
-      LOG_LEVEL: 'loud',
-    }
-    try {
-      readEnvironment(wrong, VARIABLES)
-      t.fail('it was accepted')
-    } catch (error) {
-      t.ok(error instanceof EnvironmentError)
-      t.equal(
-        (error as Error).message,
-        [
-          'The environment is not valid.',
-          '  PORT: expected a port, 0 to 65535 (0: any that is free), got "65536"',
-          '  REDIS_URL: expected a URL such as redis://127.0.0.1:6379 or rediss://…, got "http://…"',
-          '  NAME: expected one word, got "two words"',
-          '  LOG_LEVEL: expected one of fatal, error, warn, info, debug, trace, silent, got "loud"',
-        ].join('\n'),
-      )
-    }
-    for (const PORT of ['-1', '1.5', '0x10', '3e3', ' 80', '80 ']) {
-      t.throws(() => readEnvironment({ PORT }, VARIABLES), EnvironmentError, `PORT=${PORT}`)
-    }
-    for (const REDIS_URL of ['localhost:6379', 'redis://', 'redis://[::1']) {
-      t.throws(() => readEnvironment({ REDIS_URL }, VARIABLES), EnvironmentError, `REDIS_URL=${REDIS_URL}`)
-    }
-  })
-})
 
 t.test('the tenants file', async (t) => {
   const acme = { name: 'Acme', hostnames: ['acme.localhost'] }
@@ -176,3 +122,29 @@ t.test('the tenants file', async (t) => {
     },
   )
 })
+
+t.test('the schema of a configuration', async (t) => {
+  t.test('is told by config.schema.json, too', async (t) => {
+    const file = await readFile(new URL('../config.schema.json', import.meta.url), 'utf8')
+    t.strictSame(JSON.parse(file), JSON.parse(JSON.stringify(CONFIG_SCHEMA)))
+  })
+
+  t.test('is one that other validators take', async (t) => {
+    const validate = await compileByFastify(CONFIG_SCHEMA)
+    for (const { id, name, hostnames, ...config } of await new TenantsFile(SAMPLE_TENANTS_FILE).all()) {
+      t.ok(await validate(config), id)
+    }
+    t.notOk(await validate({ theme: { accent: 'red' } }))
+    t.notOk(await validate({ products: [{ name: ' ' }] }))
+  })
+})
+
+/** Fastify validates bodies by Ajv. */
+async function compileByFastify(schema: object): Promise<(config: object) => Promise<boolean>> {
+  const app = Fastify()
+  app.post('/', { schema: { body: schema } }, async () => 'valid')
+  return async (config) => {
+    const { statusCode } = await app.inject({ method: 'POST', url: '/', body: config })
+    return statusCode === 200
+  }
+}

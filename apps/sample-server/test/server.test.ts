@@ -1,43 +1,13 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
-import { fileURLToPath } from 'node:url'
-import { ask, eventually, freePort, type StartedProcess, startProcess, startRedis } from '@tenantry/testing'
-import t, { type Test } from 'tap'
+import { ask, eventually, startRedis } from '@tenantry/testing'
+import t from 'tap'
+import { runToEnd, startServer } from './support/start-server.ts'
 import { tenantsFixture } from './support/tenants-fixture.ts'
 
-const SERVER = fileURLToPath(new URL('../dist/server.js', import.meta.url))
 const ACME = { name: 'Acme', hostnames: ['acme.localhost'] }
 const GLOBEX = { name: 'Globex', hostnames: ['globex.localhost'] }
 const acme = { headers: { host: 'acme.localhost' } }
-
-type Environment = Record<string, string | undefined>
-
-/** Nothing of the environment that the tests run in. */
-const UNSET: Environment = {
-  HOST: undefined,
-  PORT: undefined,
-  REDIS_URL: undefined,
-  TENANTS_FILE: undefined,
-  REPLICA_ID: undefined,
-  LOG_LEVEL: undefined,
-}
-
-async function start(t: Test, environment: Environment = {}): Promise<StartedProcess & { port: number }> {
-  const port = await freePort()
-  const server = await startProcess(process.execPath, [SERVER], {
-    env: { ...UNSET, PORT: `${port}`, ...environment },
-    until: /Server listening/,
-  })
-  t.teardown(() => server.stop('SIGKILL'))
-  return { ...server, port }
-}
-
-/** Runs a server that is expected to end by itself; resolves to its exit code and its output. */
-async function runToEnd(t: Test, environment: Environment): Promise<{ code: number | null; output: string }> {
-  const server = await startProcess(process.execPath, [SERVER], { env: { ...UNSET, ...environment } })
-  t.teardown(() => server.stop('SIGKILL'))
-  return { code: await server.exit, output: server.lines.join('\n') }
-}
 
 t.test('a server that cannot start says why in a sentence, and ends with 1', async (t) => {
   const { path, write } = tenantsFixture(t.testdir(), {})
@@ -61,6 +31,10 @@ t.test('a server that cannot start says why in a sentence, and ends with 1', asy
       'The environment is not valid.\n  REPLICA_ID: expected 1 to 128 printable ASCII characters without spaces, got "a b"',
     ],
     [
+      { DATABASE_URL: 'mysql://me:secret@127.0.0.1/db' },
+      'The environment is not valid.\n  DATABASE_URL: expected a URL such as postgres://user@127.0.0.1:5432/tenantry, got "mysql://…"',
+    ],
+    [
       { TENANTS_FILE: path },
       `TENANTS_FILE: The tenants file ${path} cannot be used: tenants.acme.hostnames: expected an array, got nothing`,
     ],
@@ -71,7 +45,7 @@ t.test('a server that cannot start says why in a sentence, and ends with 1', asy
 })
 
 t.test('a server without any configuration serves the sample tenants from memory', async (t) => {
-  const server = await start(t)
+  const server = await startServer(t)
   const { tenant, replica } = (await ask(server.port, '/whoami', acme)).json()
   t.match(tenant, { id: 'acme', name: 'Acme' })
   t.match(replica, new RegExp(`-${server.pid}$`))
@@ -81,7 +55,7 @@ t.test('a server without any configuration serves the sample tenants from memory
 })
 
 t.test('a server that is asked to end answers the requests under way first', async (t) => {
-  const server = await start(t, { REPLICA_ID: 'one', LOG_LEVEL: 'info' })
+  const server = await startServer(t, { REPLICA_ID: 'one', LOG_LEVEL: 'info' })
   const slow = ask(server.port, '/slow?ms=1000', acme)
   await eventually(() => server.lines.some((line) => line.includes('answering slowly')))
   server.child.kill('SIGTERM')
@@ -103,7 +77,7 @@ t.test('replicas on one Redis', async (t) => {
   t.teardown(() => redis.stop())
   const { path, write } = tenantsFixture(t.testdir(), { acme: ACME, globex: GLOBEX })
   const environment = { REDIS_URL: redis.url, TENANTS_FILE: path }
-  const replicas = await Promise.all([start(t, environment), start(t, environment)])
+  const replicas = await Promise.all([startServer(t, environment), startServer(t, environment)])
   const whoAmIs = (host: string) =>
     Promise.all(replicas.map(async ({ port }) => (await ask(port, '/whoami', { headers: { host } })).json()))
   const tokens = async (host: string) => (await whoAmIs(host)).map(({ token }) => token)

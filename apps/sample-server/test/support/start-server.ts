@@ -1,0 +1,42 @@
+import { fileURLToPath } from 'node:url'
+import { freePort, type StartedProcess, startProcess } from '@tenantry/testing'
+import type { Test } from 'tap'
+
+const SERVER = fileURLToPath(new URL('../../dist/server.js', import.meta.url))
+
+type Environment = Record<string, string | undefined>
+
+/** Nothing of the environment that the tests run in. */
+const UNSET: Environment = {
+  HOST: undefined,
+  PORT: undefined,
+  REDIS_URL: undefined,
+  DATABASE_URL: undefined,
+  TENANTS_FILE: undefined,
+  REPLICA_ID: undefined,
+  LOG_LEVEL: undefined,
+}
+
+/** Runs the sample server as a process of its own, on a free port. */
+export async function startServer(
+  t: Test,
+  environment: Environment = {},
+): Promise<StartedProcess & { port: number }> {
+  const port = await freePort()
+  const server = await startProcess(process.execPath, [SERVER], {
+    env: { ...UNSET, PORT: `${port}`, ...environment },
+    until: /Server listening/,
+  })
+  t.teardown(() => server.stop('SIGKILL'))
+  return { ...server, port }
+}
+
+/** Runs a server that is expected to end by itself; resolves to its exit code and its output. */
+export async function runToEnd(
+  t: Test,
+  environment: Environment,
+): Promise<{ code: number | null; output: string }> {
+  const server = await startProcess(process.execPath, [SERVER], { env: { ...UNSET, ...environment } })
+  t.teardown(() => server.stop('SIGKILL'))
+  return { code: await server.exit, output: server.lines.join('\n') }
+}
