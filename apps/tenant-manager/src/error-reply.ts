@@ -1,19 +1,28 @@
+import { STATUS_CODES } from 'node:http'
+import { clientErrorHandler, describeError } from '@tenantry/app-support'
 import { TenantryError } from '@tenantry/core'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import type { ErrorReply, Problem } from './api.ts'
 
-/** An error of the manager itself. The message is sent as it is; what went wrong inside is in `cause`. */
+/** An error of the manager itself. All of it is sent; what went wrong inside is in `cause`. */
 export class ManagerError extends Error {
   override readonly name = 'ManagerError'
   readonly statusCode: number
   readonly code: string
+  readonly problems: readonly Problem[] | undefined
   /** After how long to try again, in milliseconds. */
   readonly retryAfterMs: number | undefined
 
-  constructor(statusCode: number, code: string, options: { message: string; cause?: unknown }) {
+  constructor(
+    statusCode: number,
+    code: `MANAGER_ERR_${string}`,
+    options: { message: string; problems?: readonly Problem[]; retryAfterMs?: number; cause?: unknown },
+  ) {
     super(options.message, { cause: options.cause })
     this.statusCode = statusCode
     this.code = code
-    this.retryAfterMs = statusCode === 503 ? 1000 : undefined
+    this.problems = options.problems
+    this.retryAfterMs = options.retryAfterMs ?? (statusCode === 503 ? 1000 : undefined)
   }
 }
 
@@ -23,11 +32,18 @@ export function replyWithError(
   request: FastifyRequest,
   reply: FastifyReply,
 ): void {
-  const { statusCode, code, message, retryAfterMs } = presentable(error)
-  if (statusCode >= 500) request.log.error({ err: error }, 'the request failed')
+  const body = errorBody(error)
+  if (body.statusCode >= 500) request.log.error({ err: error }, 'the request failed')
+  const retryAfterMs =
+    error instanceof ManagerError || error instanceof TenantryError ? error.retryAfterMs : undefined
   if (retryAfterMs !== undefined) reply.header('retry-after', Math.ceil(retryAfterMs / 1000))
-  reply.code(statusCode).send({ statusCode, code, message })
+  // Serialized here: these replies are the same on every route, also on those without a schema for them.
+  reply.code(body.statusCode).type('application/json; charset=utf-8').serializer(JSON.stringify).send(body)
 }
+
+/** Answers what is not HTTP. */
+export const replyToBadRequest: ReturnType<typeof clientErrorHandler> =
+  clientErrorHandler('MANAGER_ERR_BAD_REQUEST')
 
 export function replyWithNotFound(request: FastifyRequest, reply: FastifyReply): void {
   replyWithError(
@@ -37,13 +53,28 @@ export function replyWithNotFound(request: FastifyRequest, reply: FastifyReply):
   )
 }
 
-type Presentable = Pick<ManagerError, 'statusCode' | 'code' | 'message' | 'retryAfterMs'>
+function errorBody(error: FastifyError | Error): ErrorReply {
+  if (error instanceof ManagerError) {
+    const { statusCode, code, message, problems } = error
+    return { statusCode, code, message, ...(problems !== undefined && { problems: [...problems] }) }
+  }
+  return describeError(error) ?? refusalOfFiles(error) ?? INTERNAL
+}
 
-function presentable(error: FastifyError | Error): Presentable {
-  if (error instanceof ManagerError || error instanceof TenantryError) return error
-  // Fastify's own refusals repeat what was sent; any other error may say more than that.
-  const { statusCode = 500, code = '', message } = error as Partial<FastifyError> & Error
-  if (code.startsWith('FST_ERR_') && statusCode < 500)
-    return { statusCode, code, message, retryAfterMs: undefined }
-  return new ManagerError(500, 'MANAGER_ERR_INTERNAL', { message: 'Something went wrong' })
+/** The file server's: a path out of its folder, a range that is not there, a condition that does not hold. */
+function refusalOfFiles({ statusCode = 500 }: Error & { statusCode?: number }): ErrorReply | undefined {
+  if (statusCode === 403 || statusCode === 404) return NO_ROUTE
+  if (statusCode < 400 || statusCode >= 500) return undefined
+  return { statusCode, code: 'MANAGER_ERR_REQUEST_INVALID', message: STATUS_CODES[statusCode] ?? 'Refused' }
+}
+
+const NO_ROUTE: ErrorReply = {
+  statusCode: 404,
+  code: 'MANAGER_ERR_NOT_FOUND',
+  message: 'There is no such route',
+}
+const INTERNAL: ErrorReply = {
+  statusCode: 500,
+  code: 'MANAGER_ERR_INTERNAL',
+  message: 'Something went wrong',
 }
