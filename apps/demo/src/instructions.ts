@@ -1,54 +1,67 @@
 import { relative } from 'node:path'
-import { tenantKey } from '@tenantry/core'
-import type { Tenant } from '@tenantry/sample-server'
+import { fileURLToPath } from 'node:url'
 import type { Demo } from './demo.ts'
 
 interface Environment {
-  readonly TENANTS_FILE: string
   readonly REDIS_URL: string | undefined
+  readonly DATABASE_URL: string | undefined
 }
 
 /** What to try, ready to be copied into a browser and a shell. */
-export function instructions(demo: Demo, tenants: readonly Tenant[], environment: Environment): string {
-  const { TENANTS_FILE, REDIS_URL } = environment
-  const tenant = tenants[0]
-  if (tenant === undefined) return '\nThe tenants file has no tenants: add one, and ask again.\n'
-  const { id } = tenant
-  const host = tenant.hostnames[0] as string
-  const urls = demo.replicaPorts.map((port) => `    http://${host}:${port}`)
-  const whoAmIs = demo.replicaPorts.map(
-    (port) => `    curl -H 'Host: ${host}' http://127.0.0.1:${port}/whoami`,
-  )
-  const others = tenants.slice(1).map(({ hostnames }) => hostnames[0])
+export function instructions(demo: Demo, environment: Environment): string {
+  const { replicas } = demo.controls.state()
   return `
-Three replicas of a multi-tenant server, and a tenant manager.
-
-  A tenant's page, on each replica:
-${urls.join('\n')}${others.length > 0 ? `\n    and the same for ${others.join(', ')}` : ''}
-
-  Which configuration does each replica serve?
-${whoAmIs.join('\n')}
-
-  Restart the tenant on all of them:
-    curl -X POST ${word(`http://127.0.0.1:${demo.managerPort}/api/tenants/${encodeURIComponent(id)}/restart`)}
-${REDIS_URL === undefined ? '' : redisInstructions(id, REDIS_URL)}
-  Ask or reload again: each has a new token and a new build. To see more than that,
-  change the tenant first, its tagline for one, in
-    ${relative('.', TENANTS_FILE)}
-
+The page: what every replica serves, live. Restart a tenant there, and watch it land.
+    ${pageUrl(demo)}
+${demo.example === undefined ? NO_EXAMPLE : siteInstructions(demo, demo.example)}
+${keeping(environment)}
 Ctrl-C ends it.
 `
+
+  function siteInstructions(demo: Demo, { id, hostname }: NonNullable<Demo['example']>): string {
+    const sites = replicas.map(({ port }) => `    http://${hostname}:${port}`)
+    const whoAmIs = replicas.map(
+      ({ port }) => `    curl -H 'Host: ${hostname}' http://127.0.0.1:${port}/whoami`,
+    )
+    const restart = `${pageUrl(demo)}/api/tenants/${encodeURIComponent(id)}/restart`
+    return `
+A tenant's site, on each replica:
+${sites.join('\n')}
+
+Which configuration does each of them serve?
+${whoAmIs.join('\n')}
+
+Restart the tenant on all of them, and ask again: each has a new token and a new build.
+    curl -X POST ${word(restart)}
+… or, waiting until all have it:
+    ${demo.managerPort === 4000 ? '' : `MANAGER_URL=${pageUrl(demo)} `}node ${commandLine()} restart ${word(id)} --wait
+`
+  }
 }
 
-function redisInstructions(id: string, redisUrl: string): string {
-  // A URL with a password in it belongs on no screen.
-  const hidden = redisUrl.includes('@')
-  const url = hidden ? '"$REDIS_URL"' : word(redisUrl)
-  return `
-  … or without the manager${hidden ? ' (with the same REDIS_URL)' : ''}:
-    redis-cli -u ${url} SET ${word(`tenantry:${tenantKey(id)}`)} $(uuidgen)
-    redis-cli -u ${url} SET tenantry:all $(uuidgen)
+const NO_EXAMPLE = `
+There is no tenant with a host name yet: create one on the page.
 `
+
+/** Where the page is. */
+export function pageUrl({ managerPort }: Pick<Demo, 'managerPort'>): string {
+  return `http://127.0.0.1:${managerPort}`
+}
+
+/** What will be left when the demo has ended. */
+function keeping({ REDIS_URL, DATABASE_URL }: Environment): string {
+  if (DATABASE_URL === undefined) {
+    const what = REDIS_URL === undefined ? 'Everything is' : 'The tenants are'
+    return `${what} in memory, and gone when this ends: DATABASE_URL may name a Postgres, REDIS_URL a Redis.`
+  }
+  const tokens =
+    REDIS_URL === undefined ? 'in memory; REDIS_URL may name a Redis' : 'in the Redis of REDIS_URL'
+  return `The tenants are kept in the Postgres of DATABASE_URL, their tokens ${tokens}.`
+}
+
+/** The command line, as this directory's shell finds it. */
+function commandLine(): string {
+  return word(relative('.', fileURLToPath(new URL('../../tenant-manager/dist/cli.js', import.meta.url))))
 }
 
 /** As one word of a shell, whatever is in it. */

@@ -1,20 +1,22 @@
 import {
+  databaseUrl,
   EnvironmentError,
   type LogLevel,
   logLevel,
   readEnvironment,
   redisUrl,
-  SAMPLE_TENANTS_FILE,
-  TenantsFile,
-  TenantsFileError,
   text,
   type Variable,
-} from '@tenantry/sample-server'
+} from '@tenantry/app-support'
+import { TenantryError } from '@tenantry/core'
+import { SAMPLE_TENANTS_FILE, TenantsFile, TenantsFileError } from '@tenantry/sample-server'
 import { type Demo, startDemo } from './demo.ts'
-import { instructions } from './instructions.ts'
+import { instructions, pageUrl } from './instructions.ts'
+import { openPage } from './open-page.ts'
 
 interface DemoEnvironment {
   REDIS_URL: string | undefined
+  DATABASE_URL: string | undefined
   TENANTS_FILE: string
   LOG_LEVEL: LogLevel
   DEMO_PORTS: readonly number[]
@@ -36,20 +38,26 @@ const SAME_CTRL_C_MS = 1000
 async function main(): Promise<void> {
   const environment = readEnvironment<DemoEnvironment>(process.env, {
     REDIS_URL: redisUrl,
+    DATABASE_URL: databaseUrl,
     TENANTS_FILE: text('a path', /./, SAMPLE_TENANTS_FILE),
     LOG_LEVEL: logLevel('warn'),
     DEMO_PORTS: demoPorts,
   })
-  const { REDIS_URL, TENANTS_FILE, LOG_LEVEL, DEMO_PORTS } = environment
+  const { REDIS_URL, DATABASE_URL, TENANTS_FILE, LOG_LEVEL, DEMO_PORTS } = environment
+  const sampleTenants = await new TenantsFile(TENANTS_FILE).all()
+  const what = DATABASE_URL === undefined ? ', with a Postgres of its own: that takes some seconds' : ''
+  console.log(`Starting the demo${what} …`)
   const demo = await startDemo({
-    tenantsFile: TENANTS_FILE,
+    sampleTenants,
     redisUrl: REDIS_URL,
+    databaseUrl: DATABASE_URL,
     replicaPorts: DEMO_PORTS.slice(0, 3),
     managerPort: DEMO_PORTS[3] as number,
     logLevel: LOG_LEVEL,
   })
   endOnSignal(demo)
-  console.log(instructions(demo, await new TenantsFile(TENANTS_FILE).all(), environment))
+  console.log(instructions(demo, environment))
+  await openPage(pageUrl(demo))
 }
 
 function endOnSignal(demo: Demo): void {
@@ -71,9 +79,18 @@ function endOnSignal(demo: Demo): void {
 /** What people can put right themselves is told in a sentence; anything else is a mistake of ours. */
 function explain(error: unknown): unknown {
   if (error instanceof EnvironmentError || error instanceof TenantsFileError) return error.message
+  if (error instanceof TenantryError) return explainAuthority(error)
   const { code, port } = error as NodeJS.ErrnoException & { port?: number }
   if (code !== 'EADDRINUSE') return error
   return `Port ${port} is in use. End what uses it, or choose others: DEMO_PORTS=3001,3002,3003,4000 npm start`
+}
+
+/** What the authority said, and why its database said so. */
+function explainAuthority({ code, message, cause }: TenantryError): string {
+  if (code !== 'TENANTRY_ERR_AUTHORITY_UNREACHABLE') return message
+  const { message: why, code: errno } = cause as NodeJS.ErrnoException
+  // Where a name has several addresses, and none answers, the message is empty and the code is not.
+  return `DATABASE_URL: ${message}: ${why === '' ? errno : why}`
 }
 
 try {

@@ -1,0 +1,118 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+
+export interface Replica {
+  /** Never given to another one, not even when this one has gone. */
+  readonly name: string
+  readonly port: number
+}
+
+export interface ReplicasOptions {
+  host: string
+  /** Where to look for the first port that is free; 0: anywhere. */
+  firstPort: number
+  /** Makes a server that does not listen yet. */
+  create: (name: string) => Promise<FastifyInstance>
+  /** A replica has begun to listen. */
+  onAdded: (replica: Replica) => void
+  /** A replica is about to close: resolves when nobody sends it anything any more. */
+  onRemoving: (replica: Replica) => Promise<void>
+}
+
+/** The replicas of the demo: servers in this process, each on a port of its own. */
+export class Replicas {
+  readonly #options: ReplicasOptions
+  /** By name, in the order in which they were added. */
+  readonly #running = new Map<string, Replica & { readonly app: FastifyInstance }>()
+  /** Ports that are spoken for by replicas which are still starting. */
+  readonly #starting = new Set<number>()
+  readonly #adding = new Set<Promise<Replica>>()
+  #count = 0
+
+  constructor(options: ReplicasOptions) {
+    this.#options = options
+  }
+
+  list(): Replica[] {
+    return [...this.#running.values()].map(({ name, port }) => ({ name, port }))
+  }
+
+  /**
+   * Starts one more.
+   *
+   * @param wanted its port; unset: the next that is free
+   * @throws when it cannot listen; it is closed then
+   */
+  add(wanted?: number): Promise<Replica> {
+    const adding = this.#add(wanted).finally(() => this.#adding.delete(adding))
+    this.#adding.add(adding)
+    return adding
+  }
+
+  /** Ends one, if it is there: resolves when its requests are answered and it is closed. */
+  async remove(name: string): Promise<void> {
+    const replica = this.#running.get(name)
+    if (replica === undefined) return
+    this.#running.delete(name)
+    await this.#options.onRemoving(replica)
+    await replica.app.close()
+  }
+
+  /** Closes all, and those that are still starting as soon as they have. */
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#adding)
+    await Promise.all([...this.#running.keys()].map((name) => this.remove(name)))
+  }
+
+  async #add(wanted: number | undefined): Promise<Replica> {
+    const name = `replica-${++this.#count}`
+    const port = wanted ?? (await this.#freePort())
+    this.#starting.add(port)
+    try {
+      const app = await this.#listen(name, port)
+      const replica = { name, port: (app.server.address() as AddressInfo).port }
+      this.#running.set(name, { ...replica, app })
+      this.#options.onAdded(replica)
+      return replica
+    } finally {
+      this.#starting.delete(port)
+    }
+  }
+
+  async #listen(name: string, port: number): Promise<FastifyInstance> {
+    const app = await this.#options.create(name)
+    try {
+      await app.listen({ host: this.#options.host, port })
+      return app
+    } catch (error) {
+      await app.close()
+      throw error
+    }
+  }
+
+  async #freePort(): Promise<number> {
+    const { firstPort, host } = this.#options
+    if (firstPort === 0) return 0
+    for (let port = firstPort; port < 65_536; port++) {
+      if (this.#starting.has(port)) continue
+      // Spoken for before it is tried: another replica may be looking for one at this moment.
+      this.#starting.add(port)
+      if (await isFree(port, host)) return port
+      this.#starting.delete(port)
+    }
+    throw new Error(`No port from ${firstPort} on is free`)
+  }
+}
+
+async function isFree(port: number, host: string): Promise<boolean> {
+  const server = createServer()
+  try {
+    await once(server.listen(port, host), 'listening')
+    return true
+  } catch {
+    return false
+  } finally {
+    server.close()
+  }
+}
