@@ -1,5 +1,4 @@
-import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 
 export interface Replica {
@@ -25,8 +24,8 @@ export class Replicas {
   readonly #options: ReplicasOptions
   /** By name, in the order in which they were added. */
   readonly #running = new Map<string, Replica & { readonly app: FastifyInstance }>()
-  /** Ports that are spoken for by replicas which are still starting. */
-  readonly #starting = new Set<number>()
+  /** Ports of replicas that run or are starting. */
+  readonly #ports = new Set<number>()
   readonly #adding = new Set<Promise<Replica>>()
   #count = 0
 
@@ -57,6 +56,7 @@ export class Replicas {
     this.#running.delete(name)
     await this.#options.onRemoving(replica)
     await replica.app.close()
+    this.#ports.delete(replica.port)
   }
 
   /** Closes all, and those that are still starting as soon as they have. */
@@ -67,52 +67,38 @@ export class Replicas {
 
   async #add(wanted: number | undefined): Promise<Replica> {
     const name = `replica-${++this.#count}`
-    const port = wanted ?? (await this.#freePort())
-    this.#starting.add(port)
-    try {
-      const app = await this.#listen(name, port)
-      const replica = { name, port: (app.server.address() as AddressInfo).port }
-      this.#running.set(name, { ...replica, app })
-      this.#options.onAdded(replica)
-      return replica
-    } finally {
-      this.#starting.delete(port)
+    const app = wanted === undefined ? await this.#listenOnNext(name) : await this.#listen(name, wanted)
+    const replica = { name, port: (app.server.address() as AddressInfo).port }
+    this.#running.set(name, { ...replica, app })
+    this.#options.onAdded(replica)
+    return replica
+  }
+
+  /** On the first port that can be had: to listen is the only look at a port that nobody can overtake. */
+  async #listenOnNext(name: string): Promise<FastifyInstance> {
+    const { firstPort } = this.#options
+    if (firstPort === 0) return this.#listen(name, 0)
+    for (let port = firstPort; port < 65_536; port++) {
+      if (this.#ports.has(port)) continue
+      try {
+        return await this.#listen(name, port)
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+      }
     }
+    throw new Error(`No port from ${firstPort} on is free`)
   }
 
   async #listen(name: string, port: number): Promise<FastifyInstance> {
     const app = await this.#options.create(name)
+    this.#ports.add(port)
     try {
       await app.listen({ host: this.#options.host, port })
       return app
     } catch (error) {
+      this.#ports.delete(port)
       await app.close()
       throw error
     }
-  }
-
-  async #freePort(): Promise<number> {
-    const { firstPort, host } = this.#options
-    if (firstPort === 0) return 0
-    for (let port = firstPort; port < 65_536; port++) {
-      if (this.#starting.has(port)) continue
-      // Spoken for before it is tried: another replica may be looking for one at this moment.
-      this.#starting.add(port)
-      if (await isFree(port, host)) return port
-      this.#starting.delete(port)
-    }
-    throw new Error(`No port from ${firstPort} on is free`)
-  }
-}
-
-async function isFree(port: number, host: string): Promise<boolean> {
-  const server = createServer()
-  try {
-    await once(server.listen(port, host), 'listening')
-    return true
-  } catch {
-    return false
-  } finally {
-    server.close()
   }
 }

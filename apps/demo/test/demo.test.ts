@@ -281,10 +281,11 @@ t.test('the traffic comes to a new tenant, and does not miss one that is deleted
 })
 
 t.test('a new replica gets the next port that is free', async (t) => {
-  const taken = createServer().listen(0, '127.0.0.1')
-  await once(taken, 'listening')
+  const first = await freePort()
+  const taken = createServer().listen(first + 1, '127.0.0.1')
+  // Whether by this test or by somebody else: it is taken.
+  await once(taken, 'listening').catch(() => undefined)
   t.teardown(() => taken.close())
-  const first = (taken.address() as AddressInfo).port - 1
   const { controls } = await startHere(t, { replicaPorts: [first] })
   await Promise.all([controls.addReplica(), controls.addReplica()])
   const ports = controls.state().replicas.map(({ port }) => port)

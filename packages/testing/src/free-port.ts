@@ -1,17 +1,27 @@
 import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
+import { createServer } from 'node:net'
 
-/** A Redis Cluster node also listens 10,000 above its port. */
-const HIGHEST_PORT = 65_535 - 10_000
+/**
+ * Below where Linux takes the ports of outgoing connections and of servers that listen on port 0 from (32,768): those
+ * come and go all the time while tests run. A Redis Cluster node also listens 10,000 above its port.
+ */
+const LOWEST_PORT = 10_000
+const HIGHEST_PORT = 32_767 - 10_000
 
 /** A port of 127.0.0.1 on which nobody listens just now. Somebody else may be quicker: be ready to ask again. */
 export async function freePort(): Promise<number> {
   for (;;) {
-    const server = createServer().listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const { port } = server.address() as AddressInfo
+    // By chance: two test files that ask at the same moment rarely get the same one.
+    const port = LOWEST_PORT + Math.floor(Math.random() * (HIGHEST_PORT - LOWEST_PORT + 1))
+    const server = createServer().listen(port, '127.0.0.1')
+    try {
+      await once(server, 'listening')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') continue
+      throw error
+    }
     server.close()
     await once(server, 'close')
-    if (port <= HIGHEST_PORT) return port
+    return port
   }
 }
