@@ -1,9 +1,11 @@
+import { AsyncResource } from 'node:async_hooks'
 import type { TenantryError } from './errors.ts'
 import { type Lease, newLease, type PooledTenant } from './lease.ts'
 import type { Reading } from './reading.ts'
 import type { Slots } from './slots.ts'
 import { bears, outdates, type Stamp, type Tokens } from './stamp.ts'
 import { ALL, type TokenKey } from './token.ts'
+import type { BuildTrace } from './tracing.ts'
 
 /** Why `load` or `create` failed, and under which tokens. */
 interface BuildFailure {
@@ -29,6 +31,10 @@ export class Build<Tenant> {
   spentMs = 0
   /** Undefined: `load` and `create` have not failed. */
   failure: BuildFailure | undefined
+  /** What is told of it to those who trace builds. Undefined: nobody does. */
+  trace: BuildTrace | undefined
+  /** The asynchronous context of the request that asked for it. */
+  readonly #context = new AsyncResource('TenantryBuild')
   readonly #abort = new AbortController()
   readonly #waiters: Waiter<Tenant>[] = []
   #stamp: Stamp | undefined
@@ -46,6 +52,14 @@ export class Build<Tenant> {
   /** Fires when nobody wants what is being built any more: at the time limit, or when the pool closes. */
   get signal(): AbortSignal {
     return this.#abort.signal
+  }
+
+  /**
+   * Runs what begins the build in the context of the request that asked for it: not of the request whose build has
+   * ended just before.
+   */
+  begin(run: () => void): void {
+    this.#context.runInAsyncScope(run)
   }
 
   /** The tokens it is built under; undefined until they are known. */

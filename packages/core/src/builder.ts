@@ -8,6 +8,7 @@ import type { Slot, Slots } from './slots.ts'
 import { type Stamp, type Stamped, type Tokens, tokensIn } from './stamp.ts'
 import { ALL, ALL_HOSTS, type Token, type TokenKey } from './token.ts'
 import type { TokenReader } from './token-reader.ts'
+import { buildChannel, traceBuild } from './tracing.ts'
 import type { Unknown } from './unknown.ts'
 import { untilAborted } from './until-aborted.ts'
 
@@ -45,10 +46,17 @@ export class Builder<Config, Tenant> {
    *
    * @returns a new tenant with the build's own stamp, or the pooled one if it bears just the tokens read; it is held
    */
-  async build(build: Build<Tenant>, slot: Slot): Promise<PooledTenant<Tenant>> {
+  build(build: Build<Tenant>, slot: Slot): Promise<PooledTenant<Tenant>> {
+    if (!buildChannel.hasSubscribers) return this.#build(build, slot)
+    const waitedMs = this.#options.pool.clock.now() - build.askedAt
+    return traceBuild(build, waitedMs, () => this.#build(build, slot))
+  }
+
+  async #build(build: Build<Tenant>, slot: Slot): Promise<PooledTenant<Tenant>> {
     const { key, id } = build
     const found = await this.#read(key)
-    const pooled = this.#options.tenants.find(key, found.tokens)
+    noteTokens(build, found.tokens)
+    const pooled = this.#options.tenants.find(id, found.tokens)
     if (pooled !== undefined) return pooled.hold()
     this.refuse(key, found.tokens, found.allHosts)
 
@@ -56,6 +64,7 @@ export class Builder<Config, Tenant> {
     build.setStamp(stamp)
     await slot.moveTo(this.#options.buildSlots)
     const stamped = { tenant: stamp.tenant.token, all: stamp.all.token }
+    noteTokens(build, stamped)
     const made = await this.#inTime(build, stamped, () => this.#make(build))
     if (made === undefined) throw this.#notFound(key, stamped, found.allHosts)
     this.#options.backOff.succeeded(key)
@@ -130,8 +139,9 @@ export class Builder<Config, Tenant> {
     }
   }
 
-  async #load({ id, signal }: Build<Tenant>): Promise<Config | undefined> {
-    const config = await this.#options.pool.load(id, { signal })
+  async #load(build: Build<Tenant>): Promise<Config | undefined> {
+    const { id, signal } = build
+    const config = await this.#timed(build, 'loadMs', () => this.#options.pool.load(id, { signal }))
     if (config === null)
       throw new TypeError('Expected `load` to return a configuration or undefined, got null')
     return config
@@ -144,7 +154,7 @@ export class Builder<Config, Tenant> {
     if (config === undefined) return undefined
     signal.throwIfAborted()
     const { create } = this.#options.pool
-    const tenant = await create(config, { id, signal })
+    const tenant = await this.#timed(build, 'createMs', () => create(config, { id, signal }))
     if (tenant === undefined || tenant === null) {
       throw new TypeError(`Expected \`create\` to return a tenant, got ${quote(tenant)}`)
     }
@@ -156,8 +166,30 @@ export class Builder<Config, Tenant> {
     return { tenant }
   }
 
+  /** Runs `load` or `create`; those who trace the build are told how long that took, also where it failed. */
+  async #timed<T>(
+    { trace }: Build<Tenant>,
+    step: 'loadMs' | 'createMs',
+    run: () => T | Promise<T>,
+  ): Promise<T> {
+    const { clock } = this.#options.pool
+    const beganAt = clock.now()
+    try {
+      return await run()
+    } finally {
+      if (trace !== undefined) trace[step] = (trace[step] ?? 0) + clock.now() - beganAt
+    }
+  }
+
   #notFound(key: TokenKey, tokens: Tokens, allHosts: Token | undefined): TenantryError {
     if (allHosts !== undefined) this.#options.unknown.remember(key, [tokens.tenant, tokens.all, allHosts])
     return new TenantryError('TENANTRY_ERR_TENANT_NOT_FOUND')
   }
+}
+
+/** Tells those who trace the build what it is built under, as far as it is known. */
+function noteTokens({ trace }: Build<unknown>, { tenant, all }: Tokens): void {
+  if (trace === undefined) return
+  trace.token = tenant
+  trace.all = all
 }

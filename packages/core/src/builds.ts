@@ -110,12 +110,13 @@ export class Builds<Tenant> {
 
   /** The place is free: the build that waits behind asks for a slot, at the end of the queue like any other. */
   #next(key: TokenKey, place: Place<Tenant>): void {
+    const { waiting } = place
     place.running = undefined
-    if (place.waiting === undefined) {
+    if (waiting === undefined) {
       this.#places.delete(key)
       return
     }
     this.#behind -= 1
-    void this.#run(place.waiting, place)
+    waiting.begin(() => void this.#run(waiting, place))
   }
 }

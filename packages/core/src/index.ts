@@ -37,3 +37,4 @@ export {
   tokenLifetimeMs,
 } from './token.ts'
 export { type ClaimSteps, claimToken, type TokenAnswer, type TokenStore } from './token-store.ts'
+export type { BuildTrace, CheckTrace } from './tracing.ts'

@@ -5,7 +5,7 @@ import { PooledTenant } from './lease.ts'
 import type { Tell } from './pool-events.ts'
 import type { PoolOptions } from './pool-options.ts'
 import type { Reading } from './reading.ts'
-import { bears, outdates, type Stamp, type Tokens, tokensIn } from './stamp.ts'
+import { bears, outdates, type Stamp, stands, type Tokens } from './stamp.ts'
 import type { TokenKey } from './token.ts'
 
 type PooledTenantsOptions<Tenant> = Pick<
@@ -17,7 +17,10 @@ type PooledTenantsOptions<Tenant> = Pick<
 export class PooledTenants<Tenant> {
   readonly #options: PooledTenantsOptions<Tenant>
   readonly #tell: Tell
-  readonly #pooled: LRUCache<TokenKey, PooledTenant<Tenant>>
+  /** By id. */
+  readonly #pooled: LRUCache<string, PooledTenant<Tenant>>
+  /** The same tenants: answers of the store come by key. */
+  readonly #byKey = new Map<TokenKey, PooledTenant<Tenant>>()
   /** In memory, but not in the pool: on their way into it, or draining. */
   readonly #outside = new Set<PooledTenant<Tenant>>()
   readonly #disposals = new Set<Promise<boolean>>()
@@ -29,8 +32,9 @@ export class PooledTenants<Tenant> {
     this.#tell = tell
     this.#pooled = new LRUCache({
       max: options.maxTenants,
-      disposeAfter: (pooled, _key, reason) => {
-        if (reason === 'delete') return
+      disposeAfter: (pooled, _id, reason) => {
+        if (reason !== 'evict') return
+        this.#byKey.delete(pooled.key)
         this.#leave(pooled, new TenantryError('TENANTRY_ERR_TENANT_EVICTED'))
         tell('evicted', { id: pooled.id, token: pooled.stamp.tenant.token })
       },
@@ -64,18 +68,18 @@ export class PooledTenants<Tenant> {
 
   /** What is in the pool of one tenant. It is not used by that. */
   heldOf(key: TokenKey): HeldTenant | undefined {
-    const pooled = this.#pooled.peek(key)
+    const pooled = this.#byKey.get(key)
     return pooled && heldTenant(pooled)
   }
 
   /** The tenant in the pool, now the most recently used. */
-  get(key: TokenKey): PooledTenant<Tenant> | undefined {
-    return this.#pooled.get(key)
+  get(id: string): PooledTenant<Tenant> | undefined {
+    return this.#pooled.get(id)
   }
 
   /** The tenant in the pool, if it bears just these tokens. */
-  find(key: TokenKey, tokens: Tokens): PooledTenant<Tenant> | undefined {
-    const pooled = this.#pooled.get(key)
+  find(id: string, tokens: Tokens): PooledTenant<Tenant> | undefined {
+    const pooled = this.#pooled.get(id)
     return pooled !== undefined && bears(pooled.stamp, tokens) ? pooled : undefined
   }
 
@@ -93,27 +97,26 @@ export class PooledTenants<Tenant> {
 
   enter(pooled: PooledTenant<Tenant>): void {
     this.#outside.delete(pooled)
-    this.#pooled.set(pooled.key, pooled)
+    this.#pooled.set(pooled.id, pooled)
+    this.#byKey.set(pooled.key, pooled)
   }
 
   /** Takes in an answer: what it outdates leaves at once; what stands has been checked when the answer was asked for. */
   see(key: TokenKey, reading: Reading): void {
-    const pooled = this.#pooled.peek(key)
+    const pooled = this.#byKey.get(key)
     if (pooled === undefined) return
-    if (outdates(reading, pooled.stamp, key)) {
-      this.#pooled.delete(key)
-      this.outdate(pooled)
-      return
-    }
-    const tokens = tokensIn(reading, key)
-    if (tokens !== undefined && bears(pooled.stamp, tokens)) {
+    if (stands(pooled.stamp, reading, key)) {
       pooled.checkedAt = Math.max(pooled.checkedAt, reading.at)
+    } else if (outdates(reading, pooled.stamp, key)) {
+      this.#pooled.delete(pooled.id)
+      this.#byKey.delete(key)
+      this.outdate(pooled)
     }
   }
 
   /** Takes in an answer about all tenants. */
   seeAll(reading: Reading): void {
-    for (const key of [...this.#pooled.keys()]) this.see(key, reading)
+    for (const key of [...this.#byKey.keys()]) this.see(key, reading)
   }
 
   /** Ends a tenant that is in the pool no longer, or never was, since its tokens are no longer those of its stamp. */
@@ -138,6 +141,7 @@ export class PooledTenants<Tenant> {
     this.#closed = reason
     const tenants = [...this.#pooled.values(), ...this.#outside]
     this.#pooled.clear()
+    this.#byKey.clear()
     for (const pooled of tenants) this.#leave(pooled, reason)
     while (this.#outside.size > 0 || this.#disposals.size > 0) {
       await new Promise<void>((resolve) => {

@@ -46,6 +46,8 @@ export class Reading {
   /** What was found at a key. `null`: absent. Undefined: nothing was asked, it failed, or no answer is there (yet). */
   answer(key: TokenKey): Token | null | undefined {
     const answer = this.#answers.get(key)
+    // Nearly every answer is a token: told without a look at its prototypes.
+    if (typeof answer === 'string') return answer
     return answer instanceof Error ? undefined : answer
   }
 

@@ -34,6 +34,11 @@ export function bears(stamp: Stamp, tokens: Tokens): boolean {
   return stamp.tenant.token === tokens.tenant && stamp.all.token === tokens.all
 }
 
+/** Whether a reading has found just the tokens of a stamp. Neither absent nor failed equals a token. */
+export function stands(stamp: Stamp, reading: Reading, key: TokenKey): boolean {
+  return reading.answer(key) === stamp.tenant.token && reading.answer(ALL) === stamp.all.token
+}
+
 /**
  * Whether a reading outdates what was stamped so: it was asked for later, and found another token or none. One
  * key that differs is enough, whatever became of the other.

@@ -16,11 +16,12 @@ import type { TenantPoolStats } from './pool-stats.ts'
 import { PooledTenants } from './pooled-tenants.ts'
 import type { Reading } from './reading.ts'
 import { Slots } from './slots.ts'
-import { bears, tokensIn } from './stamp.ts'
+import { type Stamp, stands, tokensIn } from './stamp.ts'
 import { Sweep } from './sweep.ts'
 import { ALL, ALL_HOSTS, type Token, type TokenKey, tenantKey } from './token.ts'
 import { TokenReader } from './token-reader.ts'
 import type { TokenStore } from './token-store.ts'
+import { checkChannel, traceCheck } from './tracing.ts'
 import { Unknown } from './unknown.ts'
 
 /** How many host names are kept for each tenant that is, on average. */
@@ -109,23 +110,25 @@ export class TenantPool<Config = unknown, Tenant = Config> extends EventEmitter<
    */
   async acquire(id: string): Promise<Lease<Tenant>> {
     this.#refuseIfClosing()
-    const key = tenantKey(id)
-    // The lease comes before the check, lest the tenant be disposed of meanwhile.
-    const leased = this.#tenants.get(key)
+    const leased = this.#tenants.get(id)
     if (leased !== undefined && this.#isChecked(leased)) return newLease(leased)
+    const key = leased?.key ?? tenantKey(id)
+    // The lease comes before the check, lest the tenant be disposed of meanwhile.
     leased?.hold()
-    const reading = this.#reader.ask(leased === undefined ? [key, ALL, ALL_HOSTS] : [key, ALL])
+    const keys = leased === undefined ? [key, ALL, ALL_HOSTS] : [key, ALL]
+    const reading = checkChannel.hasSubscribers
+      ? await this.#traceCheck({ id, key, stamp: leased?.stamp }, keys)
+      : this.#reader.ask(keys)
     await reading?.settled
-    const tokens = reading && tokensIn(reading, key)
     if (leased !== undefined) {
-      if (tokens !== undefined && bears(leased.stamp, tokens) && mayBeServed(leased) && !this.#closing) {
-        return leased.lease()
-      }
+      const stood = reading !== undefined && stands(leased.stamp, reading, key)
+      if (stood && mayBeServed(leased) && !this.#closing) return leased.lease()
       leased.release()
     }
+    const tokens = reading && tokensIn(reading, key)
     this.#refuseIfClosing()
-    if (tokens === undefined) return this.#leaseUnchecked(key)
-    const pooled = this.#tenants.find(key, tokens)
+    if (tokens === undefined) return this.#leaseUnchecked(id)
+    const pooled = this.#tenants.find(id, tokens)
     if (pooled !== undefined) return newLease(pooled)
     this.#builder.refuse(key, tokens, reading?.answer(ALL_HOSTS))
     const mayNotExist = tokens.tenant === null || tokens.all === null
@@ -222,14 +225,22 @@ export class TenantPool<Config = unknown, Tenant = Config> extends EventEmitter<
     return check !== 'every-request' && clock.now() - checkedAt < check.maxAgeMs
   }
 
+  /** Apart, since `acquire` would keep room for what a closure of its own captures, whether it is traced or not. */
+  #traceCheck(
+    check: { id: string; key: TokenKey; stamp: Stamp | undefined },
+    keys: readonly TokenKey[],
+  ): Promise<Reading | undefined> {
+    return traceCheck(check, () => this.#reader.ask(keys))
+  }
+
   #refuseIfClosing(): void {
     if (this.#closing) throw new TenantryError('TENANTRY_ERR_POOL_CLOSED')
   }
 
   /** While the store does not answer: what nothing has outdated is served, for so long after its last answered check. */
-  #leaseUnchecked(key: TokenKey): Lease<Tenant> {
+  #leaseUnchecked(id: string): Lease<Tenant> {
     const { clock, maxUncheckedMs } = this.#options
-    const pooled = this.#tenants.get(key)
+    const pooled = this.#tenants.get(id)
     if (pooled !== undefined && clock.now() - pooled.checkedAt <= maxUncheckedMs) return newLease(pooled)
     throw new TenantryError('TENANTRY_ERR_STORE_UNREACHABLE')
   }

@@ -5,7 +5,14 @@ import t from 'tap'
 const DIST = new URL('../dist/', import.meta.url)
 
 /** All that the package may import: its one dependency, and built-ins that serve nobody and connect to nothing. */
-const ALLOWED = ['lru-cache', 'node:crypto', 'node:events', 'node:url']
+const ALLOWED = [
+  'lru-cache',
+  'node:async_hooks',
+  'node:crypto',
+  'node:diagnostics_channel',
+  'node:events',
+  'node:url',
+]
 
 /** The suite judges as well, and runs under whatever test runner its user has. */
 const ALLOWED_IN_SUITE = [

@@ -5,7 +5,7 @@ import { whenMade } from './when-made.ts'
 /** The raw request and response of any server that Fastify runs on. */
 export interface RawExchange {
   readonly request: Pick<IncomingMessage, 'socket'>
-  readonly response: Pick<ServerResponse, 'once' | 'writableEnded'>
+  readonly response: Pick<ServerResponse, 'on' | 'writableEnded'>
 }
 
 /** For each connection, the requests that have not ended: pipelined ones see neither `close` nor `finish`. */
@@ -34,7 +34,8 @@ export class LeaseEnd {
     this.#graceMs = graceMs
     this.#siblings = requestsOn(request.socket)
     this.#siblings.add(this)
-    response.once('close', () => this.close())
+    // It closes once: `on` spares what `once` needs to forget its listener.
+    response.on('close', () => this.close())
     if (request.socket.destroyed) this.close()
   }
 

@@ -84,19 +84,22 @@ async function registerTenantry(app: FastifyInstance, options: TenantryOptions):
     request[kLeaseEnd] = end
     request[kTimeLimited] = handlerTimeout > 0
     if (end.closed) return
-    acquire(request).then(
-      (lease) => {
-        // Nobody is there to be answered when the request has closed: its way ends here.
-        if (end.grant(lease)) next()
-      },
-      (cause: unknown) => {
-        if (end.closed) return
-        // `next(undefined)` would go on, without a tenant.
-        const error = cause instanceof Error ? cause : new TenantryError('TENANTRY_ERR_NO_TENANT', { cause })
-        setRetryAfter(reply, error)
-        next(error)
-      },
-    )
+    const refuse = (cause: unknown) => {
+      if (end.closed) return
+      // `next(undefined)` would go on, without a tenant.
+      const error = cause instanceof Error ? cause : new TenantryError('TENANTRY_ERR_NO_TENANT', { cause })
+      setRetryAfter(reply, error)
+      next(error)
+    }
+    const go = (lease: Lease<RequestTenant>) => {
+      // Nobody is there to be answered when the request has closed: its way ends here.
+      if (end.grant(lease)) next()
+    }
+    try {
+      acquire(request).then(go, refuse)
+    } catch (error) {
+      refuse(error)
+    }
   })
 
   app.addHook('onSend', function noteAnswer(request, _reply, answer, next) {
@@ -125,7 +128,7 @@ async function acquireBy(
   identify: TenantryOptions['identify'],
   pool: TenantPool<unknown, RequestTenant>,
 ): Promise<Acquire> {
-  if (identify === undefined) return async (request) => pool.acquire(hostnameOf(request))
+  if (identify === undefined) return (request) => pool.acquire(hostnameOf(request))
   if (typeof identify === 'function') {
     return async (request) => {
       const id = await identify(request)
@@ -134,7 +137,7 @@ async function acquireBy(
     }
   }
   const acquire = pool.byHost(identify)
-  return async (request) => acquire(hostnameOf(request))
+  return (request) => acquire(hostnameOf(request))
 }
 
 function leaseOf(this: FastifyRequest): Lease<RequestTenant> {

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import type { Clock, Timer } from '../../src/clock.ts'
 
 interface ManualTimer extends Timer {
@@ -29,7 +30,8 @@ export class ManualClock implements Clock {
   }
 
   setImmediate(run: () => void): void {
-    this.#immediates.push(run)
+    // In the asynchronous context of whoever asked for it, as with Node's own.
+    this.#immediates.push(AsyncResource.bind(run))
   }
 
   /** How many timers are under way. */
