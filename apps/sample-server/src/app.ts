@@ -2,10 +2,11 @@ import { randomBytes } from 'node:crypto'
 import type { Server } from 'node:http'
 import { setTimeout as wait } from 'node:timers/promises'
 import { type HeartbeatStore, hostDirectory, type Token, type TokenStore } from '@tenantry/core'
-import tenantry from '@tenantry/fastify'
+import tenantry, { type TenantryOptions } from '@tenantry/fastify'
 import type { FastifyHttpOptions, FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { replyToBadRequest, replyWithError, replyWithNotFound } from './error-reply.ts'
+import { answerHealth } from './health.ts'
 import { contentSecurityPolicy, renderPage } from './page.ts'
 import type { Tenant } from './tenant.ts'
 import type { TenantSource } from './tenant-source.ts'
@@ -28,6 +29,14 @@ export interface SampleServerOptions {
   heartbeats?: HeartbeatStore | (() => HeartbeatStore)
   /** What this replica calls itself: printable ASCII, since it is sent as a header. */
   replica: string
+  /** When a tenant in memory is checked. @default 'every-request' */
+  check?: TenantryOptions['check']
+  /**
+   * Fires when this replica is going to be closed, while it still serves: `GET /healthz` says 503 from then on, and
+   * every answer asks its client to come back on another connection.
+   * @default it is closed without notice
+   */
+  leaving?: AbortSignal
 }
 
 /** What `GET /whoami` and `GET /slow` answer. */
@@ -64,10 +73,17 @@ export const sampleServer: FastifyPluginAsync<SampleServerOptions> = fp(register
 })
 
 async function registerSampleServer(app: FastifyInstance, options: SampleServerOptions): Promise<void> {
-  const { tokens, tenants, heartbeats, replica } = options
+  const { tokens, tenants, heartbeats, replica, check = 'every-request' } = options
+  const { leaving = new AbortController().signal } = options
 
   app.setErrorHandler(replyWithError)
   app.setNotFoundHandler(replyWithNotFound)
+
+  // At the answer, so that requests that were under way when it began say so, too.
+  app.addHook('onSend', (_request, reply, _payload, next) => {
+    if (leaving.aborted) reply.header('connection', 'close')
+    next()
+  })
 
   await app.register(tenantry, {
     tokens,
@@ -77,6 +93,7 @@ async function registerSampleServer(app: FastifyInstance, options: SampleServerO
       hostnamesOf: (tenant) => tenant.hostnames,
     }),
     heartbeat: heartbeats && { replica, store: heartbeats },
+    check,
   })
 
   // After the plugin's own hook: a request that reaches this one has a tenant, whatever becomes of it.
@@ -110,7 +127,7 @@ async function registerSampleServer(app: FastifyInstance, options: SampleServerO
     },
   )
 
-  app.get('/healthz', { config: { tenant: false } }, async () => ({ status: 'ok' }))
+  app.get('/healthz', { config: { tenant: false } }, (_request, reply) => answerHealth(reply, leaving))
 }
 
 function whoAmI({ tenant, tenantLease }: FastifyRequest, replica: string): WhoAmI {

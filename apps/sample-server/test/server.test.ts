@@ -35,10 +35,23 @@ t.test('a server that cannot start says why in a sentence, and ends with 1', asy
       'The environment is not valid.\n  DATABASE_URL: expected a URL such as postgres://user@127.0.0.1:5432/tenantry, got "mysql://…"',
     ],
     [
+      { ADMIN_PORT: '65536', CHECK_MAX_AGE_MS: '300001', NOTICE_MS: '1.5' },
+      [
+        'The environment is not valid.',
+        '  ADMIN_PORT: expected a port, 0 to 65535 (0: any that is free), got "65536"',
+        '  CHECK_MAX_AGE_MS: expected milliseconds, an integer from 1 to 300000, got "300001"',
+        '  NOTICE_MS: expected milliseconds, an integer from 0 to 60000, got "1.5"',
+      ].join('\n'),
+    ],
+    [
       { TENANTS_FILE: path },
       `TENANTS_FILE: The tenants file ${path} cannot be used: tenants.acme.hostnames: expected an array, got nothing`,
     ],
     [{ PORT: port }, `HOST, PORT: listen EADDRINUSE: address already in use 127.0.0.1:${port}`],
+    [
+      { ADMIN_PORT: port },
+      `ADMIN_HOST, ADMIN_PORT: listen EADDRINUSE: address already in use 127.0.0.1:${port}`,
+    ],
   ] as const) {
     t.same(await runToEnd(t, environment), { code: 1, output: expected })
   }

@@ -276,6 +276,12 @@ export const BoardChange = Type.Object({
   authority: Type.Optional(Type.Union([Type.Literal('reachable'), Type.Literal('unreachable')])),
   store: Type.Optional(Type.Union([Type.Literal('reachable'), Type.Literal('unreachable')])),
   demo: Type.Optional(Demo),
+  siteUrl: Type.Optional(
+    Type.String({
+      description:
+        'Where the site of a host name is: `{hostname}` stands for it. Only in the first event, and only if the manager was told.',
+    }),
+  ),
 })
 
 export type TenantSummary = Static<typeof TenantSummary>

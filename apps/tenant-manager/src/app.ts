@@ -35,6 +35,11 @@ export interface TenantManagerOptions {
   apiKey?: string | undefined
   /** A JSON Schema that configurations are checked against. Undefined: any JSON object will do. */
   configSchema?: object | undefined
+  /**
+   * Where the site of a host name is, for the links of the page: an `http:` or `https:` address in which `{hostname}`
+   * stands for it. Undefined: at the host name itself.
+   */
+  siteUrl?: string | undefined
   /** What visitors of the demo may do. Undefined: this is no demo. */
   demo?: DemoControls | undefined
 }
@@ -91,8 +96,14 @@ export const tenantManager: FastifyPluginAsync<TenantManagerOptions> = fp(regist
 })
 
 async function registerTenantManager(app: FastifyInstance, options: TenantManagerOptions): Promise<void> {
-  const { authority, tokens, heartbeats, apiKey, demo } = options
-  const board = new Board({ authority, heartbeats, demo: demo && (() => demo.state()), log: app.log })
+  const { authority, tokens, heartbeats, apiKey, demo, siteUrl } = options
+  const board = new Board({
+    authority,
+    heartbeats,
+    demo: demo && (() => demo.state()),
+    siteUrl,
+    log: app.log,
+  })
   const streams = new EventStreams(board)
   const configSchema = new ConfigSchema(options.configSchema)
   const changes = new Changes(new RestartWriter({ authority, tokens }), () => board.changed())

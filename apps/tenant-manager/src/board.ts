@@ -11,6 +11,8 @@ export interface BoardOptions {
   heartbeats: HeartbeatStore
   /** The state of the demo, where there is one. */
   demo?: (() => Demo) | undefined
+  /** Where the site of a host name is, if that is known. */
+  siteUrl?: string | undefined
   log: FastifyBaseLogger
   /** How long to rest between two looks, in milliseconds. @default 500 */
   everyMs?: number
@@ -30,6 +32,7 @@ const AUTHORITY_PATIENCE_MS = 1000
 export class Board {
   readonly #heartbeats: HeartbeatStore
   readonly #demo: (() => Demo) | undefined
+  readonly #siteUrl: string | undefined
   readonly #log: FastifyBaseLogger
   readonly #everyMs: number
   readonly #clock: Clock
@@ -49,6 +52,7 @@ export class Board {
   constructor(options: BoardOptions) {
     this.#heartbeats = options.heartbeats
     this.#demo = options.demo
+    this.#siteUrl = options.siteUrl
     this.#log = options.log
     this.#everyMs = options.everyMs ?? 500
     this.#clock = options.clock ?? systemClock
@@ -85,6 +89,7 @@ export class Board {
       authority: this.#authorityState,
       store: this.#storeState,
       ...(this.#shownDemo !== undefined && { demo: this.#shownDemo }),
+      ...(this.#siteUrl !== undefined && { siteUrl: this.#siteUrl }),
     }
   }
 

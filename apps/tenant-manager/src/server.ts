@@ -19,6 +19,7 @@ import Fastify, { type FastifyBaseLogger } from 'fastify'
 import { serverOptions, tenantManager } from './app.ts'
 import { ConfigSchemaError } from './config-schema.ts'
 import { isLoopbackHost } from './loopback.ts'
+import { siteUrl } from './site-url.ts'
 
 interface ServerEnvironment {
   HOST: string
@@ -27,6 +28,7 @@ interface ServerEnvironment {
   DATABASE_URL: string | undefined
   MANAGER_API_KEY: string | undefined
   CONFIG_SCHEMA_FILE: string | undefined
+  SITE_URL: string | undefined
   LOG_LEVEL: LogLevel
 }
 
@@ -50,6 +52,7 @@ async function start(): Promise<void> {
     DATABASE_URL: databaseUrl,
     MANAGER_API_KEY: anyText,
     CONFIG_SCHEMA_FILE: anyText,
+    SITE_URL: siteUrl,
     LOG_LEVEL: logLevel('info'),
   })
   const { HOST, PORT, REDIS_URL, DATABASE_URL, MANAGER_API_KEY } = environment
@@ -83,6 +86,7 @@ async function start(): Promise<void> {
       heartbeats,
       apiKey: MANAGER_API_KEY,
       configSchema,
+      siteUrl: environment.SITE_URL,
     })
     giveAdvice(app.log, environment)
     await app.listen({ host: HOST, port: PORT })

@@ -206,8 +206,12 @@ t.test('a problem is told in the words of the schema, where it has any', async (
 
 t.test('only a host name becomes an address', async (t) => {
   const demo = { replicas: [{ name: 'r1', port: 3001 }], traffic: false, served: 0, failed: 0 }
-  t.equal(siteUrl('acme.localhost', demo), 'http://acme.localhost:3001/')
-  t.equal(siteUrl('acme.example.com', undefined), 'https://acme.example.com/')
+  const plain = { demo: undefined, siteUrl: undefined }
+  t.equal(siteUrl('acme.localhost', { ...plain, demo }), 'http://acme.localhost:3001/')
+  t.equal(siteUrl('acme.localhost', plain), 'http://acme.localhost/')
+  t.equal(siteUrl('acme.example.com', plain), 'https://acme.example.com/')
+  const behind = { demo, siteUrl: 'http://{hostname}:8080/?from={hostname}' }
+  t.equal(siteUrl('acme.localhost', behind), 'http://acme.localhost:8080/?from=acme.localhost')
   for (const wrong of [
     'javascript:alert(1)//',
     'a.example@evil.example',
@@ -216,7 +220,7 @@ t.test('only a host name becomes an address', async (t) => {
     '',
     'ACME.example',
   ])
-    t.equal(siteUrl(wrong, undefined), undefined, wrong)
+    for (const sites of [plain, behind]) t.equal(siteUrl(wrong, sites), undefined, wrong)
 })
 
 function apart(hue: number, other: number): number {

@@ -34,6 +34,13 @@ t.test('a manager that cannot start says why in a sentence, and ends with 1', as
     ],
     [{ CONFIG_SCHEMA_FILE: '/nowhere.json' }, /^CONFIG_SCHEMA_FILE: .*no such file.*nowhere\.json/],
     [{ CONFIG_SCHEMA_FILE: schema }, /^CONFIG_SCHEMA_FILE: not a valid JSON Schema: .*type/],
+    ...['ftp://{hostname}/', 'javascript:{hostname}', 'http://www.example/', 'http://{hostname}:port/'].map(
+      (mistake) =>
+        [
+          { SITE_URL: mistake },
+          /^The environment .*\n {2}SITE_URL: expected a URL with \{hostname\} in it/,
+        ] as const,
+    ),
     [{ DATABASE_URL: `postgres://me@127.0.0.1:${free}/x` }, /^DATABASE_URL: .*ECONNREFUSED/],
     [{ PORT: port }, new RegExp(`^HOST, PORT: listen EADDRINUSE: address already in use 127.0.0.1:${port}$`)],
   ] as const
@@ -49,7 +56,8 @@ t.test('a manager that cannot start says why in a sentence, and ends with 1', as
 })
 
 t.test('a manager without any configuration keeps everything in memory, and says so', async (t) => {
-  const manager = await startManager(t)
+  const siteUrl = 'http://{hostname}:8080/'
+  const manager = await startManager(t, undefined, { SITE_URL: siteUrl })
   t.match(manager.lines.join('\n'), /DATABASE_URL is not set/)
   t.match(manager.lines.join('\n'), /REDIS_URL is not set/)
   t.equal((await manager.tell('POST /api/tenants', ACME)).status, 201)
@@ -62,7 +70,8 @@ t.test('a manager without any configuration keeps everything in memory, and says
   t.equal(headers['cache-control'], 'public, max-age=31536000, immutable')
 
   const reader = await readEvents(t, manager.port)
-  await reader.until(({ reset }) => reset)
+  const first = await reader.until(({ reset }) => reset)
+  t.equal(first.siteUrl, siteUrl)
   manager.child.kill('SIGTERM')
   t.equal(await manager.exit, 0, 'open streams do not hold it up')
 })

@@ -10,12 +10,20 @@ type Environment = Record<string, string | undefined>
 const UNSET: Environment = {
   HOST: undefined,
   PORT: undefined,
+  ADMIN_HOST: undefined,
+  ADMIN_PORT: undefined,
   REDIS_URL: undefined,
   DATABASE_URL: undefined,
   TENANTS_FILE: undefined,
   REPLICA_ID: undefined,
+  CHECK_MAX_AGE_MS: undefined,
+  // There is nobody to be told that a server leaves, unless a test says so.
+  NOTICE_MS: '0',
   LOG_LEVEL: undefined,
 }
+
+/** Several start at once, on machines with few cores. */
+const TIMEOUT_MS = 60_000
 
 /** Runs the sample server as a process of its own, on a free port. */
 export async function startServer(
@@ -26,6 +34,7 @@ export async function startServer(
   const server = await startProcess(process.execPath, [SERVER], {
     env: { ...UNSET, PORT: `${port}`, ...environment },
     until: /Server listening/,
+    timeoutMs: TIMEOUT_MS,
   })
   t.teardown(() => server.stop('SIGKILL'))
   return { ...server, port }

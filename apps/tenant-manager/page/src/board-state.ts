@@ -2,6 +2,7 @@ import { batch, type Signal, signal } from '@preact/signals'
 import type { BoardChange, BoardTenant, Cell, Demo, Replica, Restart } from '../../src/api.ts'
 import type { Colour } from './colour.ts'
 import { RowColours } from './row-colours.ts'
+import type { Sites } from './site-url.ts'
 
 /** A cell, and when it last changed its look, by `performance.now()`; 0: it has been like this from the beginning. */
 export interface PlacedCell {
@@ -36,6 +37,7 @@ export class BoardState {
   readonly authority: Signal<Reachability> = signal('reachable')
   readonly store: Signal<Reachability> = signal('reachable')
   readonly demo: Signal<Demo | undefined> = signal(undefined)
+  readonly #siteUrl: Signal<string | undefined> = signal(undefined)
   /** How many cells there are of these kinds. */
   readonly behind: Signal<number> = signal(0)
   readonly failed: Signal<number> = signal(0)
@@ -71,6 +73,7 @@ export class BoardState {
       if (change.authority) this.authority.value = change.authority
       if (change.store) this.store.value = change.store
       if (change.demo) this.demo.value = change.demo
+      if (change.siteUrl !== undefined) this.#siteUrl.value = change.siteUrl
       this.behind.value = this.#states.behind
       this.failed.value = this.#states.failed
       this.notLoaded.value = this.#countNotLoaded()
@@ -79,6 +82,11 @@ export class BoardState {
       this.#events.value++
       for (const id of change.reset ? this.#rows.keys() : touched) this.#bump(id)
     })
+  }
+
+  /** What is known of where sites are. */
+  get sites(): Sites {
+    return { demo: this.demo.value, siteUrl: this.#siteUrl.value }
   }
 
   /** The tenant; whoever reads it renders anew when its row changes. */
@@ -111,6 +119,7 @@ export class BoardState {
     this.replicas.value = []
     this.restarts.value = []
     this.demo.value = undefined
+    this.#siteUrl.value = undefined
     this.total.value = 0
   }
 

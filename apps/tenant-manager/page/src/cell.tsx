@@ -35,8 +35,9 @@ export function Mark({ placed }: { placed: PlacedCell | undefined }): JSX.Elemen
   const fresh = changedAt > 0 && performance.now() - changedAt < FRESH_MS
   return (
     <i
-      // A new element for a new stamp, so that its animation runs once more.
-      key={fresh ? changedAt : 'mark'}
+      // A new element for a new stamp, so that its animation runs once more; and for nothing else: a browser tells no
+      // click of what is replaced while it is pressed.
+      key={changedAt}
       class={`mark ${cell.state} ${colour.tone}${fresh ? ' fresh' : ''}`}
       style={{ '--hue': colour.hue }}
     />

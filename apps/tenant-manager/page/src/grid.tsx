@@ -183,7 +183,7 @@ export function Grid(): JSX.Element {
         return true
       }
       case 'o': {
-        const url = siteUrl(mainHostname(board.tenant(id)?.hostnames ?? []) ?? '', board.demo.value)
+        const url = siteUrl(mainHostname(board.tenant(id)?.hostnames ?? []) ?? '', board.sites)
         if (url) open(url, '_blank', 'noopener')
         return true
       }

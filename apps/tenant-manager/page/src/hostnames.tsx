@@ -147,7 +147,7 @@ export function Hostnames({ editor, tenant }: HostnamesProps): JSX.Element {
 
 function SiteLink({ hostname }: { hostname: string }): JSX.Element {
   const { board } = usePage()
-  const url = siteUrl(hostname, board.demo.value)
+  const url = siteUrl(hostname, board.sites)
   if (url === undefined) return <span>{hostname}</span>
   return (
     <a href={url} target="_blank" rel="noreferrer">

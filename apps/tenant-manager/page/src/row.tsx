@@ -55,7 +55,7 @@ function TenantName({ tenant }: { tenant: BoardTenant }): JSX.Element {
   const { board, drafts } = usePage()
   const { id, name, hostnames, version } = tenant
   const hostname = mainHostname(hostnames)
-  const url = hostname === undefined ? undefined : siteUrl(hostname, board.demo.value)
+  const url = hostname === undefined ? undefined : siteUrl(hostname, board.sites)
   const site = hostnames.length > 1 ? `${hostname} +${hostnames.length - 1}` : hostname
   return (
     <>

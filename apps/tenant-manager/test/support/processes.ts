@@ -30,12 +30,15 @@ export type Environment = Record<string, string | undefined>
 const UNSET: Environment = {
   HOST: undefined,
   PORT: undefined,
+  ADMIN_PORT: undefined,
   REDIS_URL: undefined,
   DATABASE_URL: undefined,
   MANAGER_API_KEY: undefined,
   CONFIG_SCHEMA_FILE: undefined,
+  SITE_URL: undefined,
   TENANTS_FILE: undefined,
   REPLICA_ID: undefined,
+  CHECK_MAX_AGE_MS: undefined,
   LOG_LEVEL: undefined,
 }
 
