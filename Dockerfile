@@ -19,8 +19,8 @@ FROM node:22-bookworm-slim
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=3000
 WORKDIR /app
 COPY --from=build /app ./
-# What a volume that is mounted here starts with: its owner.
-RUN install -d -o node -g node -m 700 /var/lib/tenantry
+# What a volume that is mounted there starts with: its owner.
+RUN install -d -o node -g node -m 700 /var/lib/tenantry /var/lib/load-test
 USER node
 EXPOSE 3000
 # Node is process 1, starts no others, and ends on this signal: the apps answer what they were asked, then exit with 0.

@@ -102,11 +102,50 @@ async function testCompose(t: Test, path: string): Promise<void> {
     t.strictSame(await traffic.stop(), [])
   })
 
+  await t.test(
+    'the load test finds nothing amiss while replicas are added, killed and taken away',
+    async (t) => {
+      const name = 'tenantry-test-loadtest'
+      const options = ['--seconds=3600', '--connections=8', '--tenants=20', '--json']
+      const printed = lab.compose('run', '--rm', '-T', '--no-deps', '--name', name, 'loadtest', ...options)
+      // Looked at below; until then, that it fails is for those who wait for it.
+      printed.catch(() => {})
+      const isUnderLoad = async () => (await whoAmI('load-0020.localhost')).status === 200
+      await Promise.race([printed, eventually(isUnderLoad, { timeoutMs: 60_000, intervalMs: 100 })])
+
+      await lab.compose('up', '--detach', '--wait', '--no-recreate', '--scale', 'app=4')
+      const [victim, ...others] = await runningReplicas(lab)
+      t.equal(others.length, 3)
+      await lab.podman('kill', (victim as string).replace(/-1$/, ''))
+      await untilServing(others)
+      await lab.compose('up', '--detach', '--wait', '--no-recreate', '--scale', 'app=2')
+      // As Ctrl-C does: it ends the run, and what was measured is told.
+      await lab.podman('kill', '--signal=INT', name)
+
+      const { verdicts, cost, convergence } = JSON.parse(await printed)
+      t.match(verdicts, { stale: 0, torn: 0, wrong: 0 })
+      t.ok(verdicts.failed <= 8, 'nothing fails but what the killed one had')
+      t.ok(convergence.last.count > 0)
+      t.ok(cost.replicas.length >= 4, 'those that came and went have all answered')
+      t.ok(cost.builds > 0, 'all of them tell their metrics, by the one name that they share')
+      t.ok(cost.redisPer100Requests > 0)
+      const list = ['run', '--rm', '-T', '--no-deps', '--entrypoint', 'ls', 'loadtest', '/var/lib/load-test']
+      t.match(await lab.compose(...list), /^[\w.-]+Z\.html\n[\w.-]+Z\.json\n$/)
+      t.equal((await whoAmI('load-0001.localhost')).status, 404, 'it takes its tenants away')
+    },
+  )
+
+  await t.test('metrics are for those on its networks: a tenant has none', async (t) => {
+    t.equal((await front('/metrics', { headers: { host: 'acme.localhost' } })).status, 404)
+    const ask = `fetch('http://app:9090/metrics').then(async (page) => console.log(await page.text()))`
+    t.match(await lab.compose('exec', '-T', 'app', 'node', '--eval', ask), /^tenantry_store_reachable 1$/m)
+  })
+
   await t.test('the image runs as nobody in particular, and holds what it needs in production', async (t) => {
     t.equal((await lab.compose('exec', '-T', 'app', 'id', '-un')).trim(), 'node')
     const dependencies = await lab.compose('exec', '-T', 'app', 'ls', 'node_modules/.pnpm')
     t.match(dependencies, /^fastify@/m)
-    t.notMatch(dependencies, /^(tap|typescript|esbuild|playwright-core|@types\+node)@/m)
+    t.notMatch(dependencies, /^(tap|typescript|esbuild|playwright-core|axe-core|@types\+node)@/m)
   })
 
   await t.test('SIGTERM ends both apps with 0', async (t) => {

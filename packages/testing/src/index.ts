@@ -5,8 +5,10 @@
  */
 export { type Answer, ask, type Question } from './ask.ts'
 export { startBrowser } from './browser.ts'
+export { removeAtEnd } from './children.ts'
 export { eventually } from './eventually.ts'
 export { freePort } from './free-port.ts'
+export { onFreePort } from './on-free-port.ts'
 export { type PostgresServer, type PostgresServerOptions, startPostgres } from './postgres-server.ts'
 export { type RedisServer, type RedisServerOptions, startRedis } from './redis-server.ts'
 export { type StartedProcess, type StartProcessOptions, startProcess } from './started-process.ts'

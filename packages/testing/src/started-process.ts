@@ -37,7 +37,8 @@ export interface StartedProcess {
 const STOP_TIMEOUT_MS = 10_000
 
 /**
- * Starts a process and waits until it is up.
+ * Starts a process and waits until it is up. It is in a process group of its own: of a Ctrl-C in the terminal only this
+ * process hears, and can end what it has started in its own order.
  *
  * @throws when the command is not on PATH, or when the process ends or says nothing before it is up; the message
  * holds its output. It is not left running.
@@ -49,6 +50,7 @@ export async function startProcess(
 ): Promise<StartedProcess> {
   const child = spawn(command, args, {
     ...runAs,
+    detached: true,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })

@@ -89,6 +89,12 @@ t.test('startProcess', async (t) => {
     t.rejects(startProcess('no-such-command'), { message: 'no-such-command is not on PATH' }),
   )
 
+  t.test('a Ctrl-C in the terminal is for the process that started it', async (t) => {
+    const { pid, stop } = await startProcess(node, ['-e', 'setInterval(() => {}, 1e6)'], { env })
+    t.ok(isAlive(-pid), 'it leads a process group, which is not that of the terminal')
+    await stop('SIGKILL')
+  })
+
   t.test('a child does not outlive the process that started it', async (t) => {
     const cwd = new URL('..', import.meta.url).pathname
     const child = `require('net').createServer().listen(0, '127.0.0.1', function () {
