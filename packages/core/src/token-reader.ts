@@ -105,19 +105,21 @@ export class TokenReader {
     const { order, at } = this.#now()
     reading.order = order
     reading.at = at
-    const endWait = this.#wait(reading.settle)
-    attempt(async () => reading.fill(await this.#options.store.read(reading.keys()))).then(
-      () => {
-        // The answer is taken in before the wait ends, and also when it is late: it still tells what is outdated.
-        if (!this.#closed) this.#options.onAnswer(reading)
-        endWait()
-        reading.settle()
-      },
-      (error: unknown) => {
-        if (endWait()) this.#lose(error)
-        reading.settle()
-      },
-    )
+    void this.#read(reading, this.#wait(reading.settle))
+  }
+
+  async #read(reading: Reading, endWait: () => boolean): Promise<void> {
+    try {
+      reading.fill(await this.#options.store.read(reading.keys()))
+    } catch (error) {
+      if (endWait()) this.#lose(error)
+      reading.settle()
+      return
+    }
+    // The answer is taken in before the wait ends, and also when it is late: it still tells what is outdated.
+    if (!this.#closed) this.#options.onAnswer(reading)
+    endWait()
+    reading.settle()
   }
 
   /** Anything but a read. Rejects when the store refuses, gives no answer in time, or is not to be asked. */

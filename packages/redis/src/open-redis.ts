@@ -42,8 +42,8 @@ function connectionOptions(commandTimeoutMs: number) {
     // Not a master any more: look for the one that is. (`true` connects anew; only `2` would also send again.)
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
 
-    // Silence ends by itself.
-    commandTimeout: commandTimeoutMs,
+    // Silence ends by itself. Operations have their own time limit (own-connection.ts): one timer is enough.
+    commandTimeout: undefined,
     socketTimeout: SILENT_COMMANDS * commandTimeoutMs,
     connectTimeout: Math.max(CONNECT_TIMEOUT_MS, commandTimeoutMs),
     disconnectTimeout: DISCONNECT_TIMEOUT_MS,

@@ -40,18 +40,24 @@ export class OwnConnection {
    * @throws when Redis has not answered in time, or the connection closes meanwhile; the outcome is unknown then
    */
   ask<T>(operation: Operation<T>): Promise<T> {
-    let timer: NodeJS.Timeout | undefined
-    const answer = new Promise<T>((resolve, reject) => {
-      // Not resolve(run()): a promise that follows another can no longer be rejected, and there would be no limit.
-      const begin = () => void this.#run(operation).then(resolve, reject)
-      timer = setTimeout(() => {
+    return new Promise<T>((resolve, reject) => {
+      const timer = setTimeout(() => {
         this.#waiting?.delete(begin)
         reject(new Error(`Redis did not answer within ${this.#timeoutMs} ms`, { cause: this.#trouble }))
       }, this.#timeoutMs)
+      const succeed = (answer: T) => {
+        clearTimeout(timer)
+        resolve(answer)
+      }
+      const fail = (error: unknown) => {
+        clearTimeout(timer)
+        reject(error)
+      }
+      // Not resolve(run()): a promise that follows another can no longer be rejected, and there would be no limit.
+      const begin = () => void this.#run(operation).then(succeed, fail)
       if (this.#waiting === undefined) begin()
       else this.#waiting.add(begin)
     })
-    return answer.finally(() => clearTimeout(timer))
   }
 
   /** Ends the connection, whether or not Redis answers. Operations under way reject. */

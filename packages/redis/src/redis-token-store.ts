@@ -49,7 +49,7 @@ export class RedisTokenStore implements TokenStore {
     this.#prefix = prefix
   }
 
-  async read(keys: readonly TokenKey[]): Promise<readonly TokenAnswer[]> {
+  read(keys: readonly TokenKey[]): Promise<readonly TokenAnswer[]> {
     return this.#connection.ask((redis) => this.#read(redis, keys))
   }
 
@@ -57,7 +57,7 @@ export class RedisTokenStore implements TokenStore {
     await this.#connection.ask((redis) => this.#set(redis, key, token))
   }
 
-  async claim(key: TokenKey, newToken: () => Token): Promise<Token> {
+  claim(key: TokenKey, newToken: () => Token): Promise<Token> {
     return this.#connection.ask((redis) =>
       claimToken(key, newToken, {
         add: async (_, token) => (await this.#set(redis, key, token, 'NX')) !== null,
