@@ -48,10 +48,13 @@ export class Disturbances {
     return this.#underWay
   }
 
-  /** Resolves when what is under way is over, well or not. */
-  async end(): Promise<void> {
-    this.#next = this.#options.kinds.length
+  /** Begins no more. Resolves, when what is under way is over, well or not, to those whose turn did not come. */
+  async end(): Promise<readonly DisturbanceKind[]> {
+    const { kinds } = this.#options
+    const notDone = kinds.slice(this.#next)
+    this.#next = kinds.length
     await this.#underWay?.catch(() => {})
+    return notDone
   }
 
   async #disturb(kind: DisturbanceKind): Promise<void> {

@@ -79,6 +79,7 @@ class Run {
   readonly #ledger: Ledger
   readonly #log = new DisturbanceLog()
   readonly #metrics: ReplicaMetrics
+  #notDone: readonly DisturbanceKind[] = []
   #failure: unknown
 
   constructor({ scene, settings, options, tenants, ledger }: RunOptions) {
@@ -132,6 +133,7 @@ class Run {
       // The clock may have gone on when the last request had ended.
       timeline: measurement.timeline.moments().filter(({ at }) => at <= seconds),
       disturbances: this.#log.list(measurement.startedAt),
+      notDone: this.#notDone,
     }
   }
 
@@ -186,7 +188,7 @@ class Run {
     } finally {
       signal?.removeEventListener('abort', stop)
       for (const timer of timers) clearTimeout(timer)
-      await disturbances?.end()
+      this.#notDone = (await disturbances?.end()) ?? []
       await restarter.stop()
     }
     if (this.#failure !== undefined) throw this.#failure

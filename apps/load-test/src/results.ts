@@ -29,6 +29,8 @@ export interface Results {
   readonly timeline: readonly Moment[]
   /** What was done to it, and when; restarts are counted in `timeline`. */
   readonly disturbances: readonly Disturbance[]
+  /** What should have been done to it, but the run was over before its turn came. */
+  readonly notDone: readonly DisturbanceKind[]
 }
 
 export interface Machine {

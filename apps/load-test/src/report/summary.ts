@@ -26,6 +26,7 @@ export function summaryOf(results: Results): readonly Section[] {
     { title: 'What it cost', rows: cost(results) },
     { title: 'Answers that were older, and allowed to be', rows: allowed(results) },
     { title: 'Failed requests', rows: failed(results) },
+    { title: 'What should have been done to it', rows: notDone(results) },
   ].filter(({ rows }) => rows.length > 0)
 }
 
@@ -148,6 +149,12 @@ function allowed({ allowed, settings, disturbances }: Results): Row[] {
     rows.push({ name: 'While the store was away', value, note })
   }
   return rows
+}
+
+function notDone({ notDone }: Results): Row[] {
+  if (notDone.length === 0) return []
+  const note = 'the run was over before their turn'
+  return [{ name: 'Not done', value: notDone.join(', '), note }]
 }
 
 function oldest(number: number, ms: number): string {

@@ -65,6 +65,7 @@ export function sampleResults(
     },
     timeline,
     disturbances,
+    notDone: [],
     ...changes,
   }
 }
