@@ -18,7 +18,8 @@ const DEBIAN_POSTGRES = '/usr/lib/postgresql'
  * @property {string} aptPackage what Debian and Ubuntu call it
  * @property {string} elsewhere how to install it on other systems
  * @property {() => string | undefined} find its path; undefined: it is not there
- * @property {RegExp} version where its version is in what `--version` prints
+ * @property {string} [versionOption] what it tells its version at; `--version` where it is left out
+ * @property {RegExp} version where its version is in what it prints then
  */
 
 /** @type {Program[]} */
@@ -51,6 +52,18 @@ export const PROGRAMS = [
     version: /\(PostgreSQL\) ([\d.]+)/,
   },
   {
+    name: 'haproxy',
+    usedAs: /\bopenLocalScene\b/,
+    oldest: '2.4',
+    aptPackage: 'haproxy',
+    elsewhere: `  Alpine           sudo apk add haproxy
+  macOS            brew install haproxy
+  elsewhere        https://www.haproxy.org/#down`,
+    find: () => findOnPath('haproxy'),
+    versionOption: '-v',
+    version: /\bversion ([\d.]+)/,
+  },
+  {
     name: 'chromium',
     usedAs: /\bstartBrowser\b/,
     aptPackage: 'chromium',
@@ -80,11 +93,11 @@ export function programsFor({ dir }) {
  * @throws {StepError} otherwise; the message says what to install on which system
  */
 export async function provide(program) {
-  const { name, oldest, aptPackage } = program
+  const { name, oldest, aptPackage, versionOption = '--version' } = program
   const log = program.find() === undefined ? await aptInstall(aptPackage) : ''
   const path = program.find()
   if (path === undefined) throw new StepError(howToInstall(program), log)
-  const { ok, output } = await attempt(path, ['--version'])
+  const { ok, output } = await attempt(path, [versionOption])
   const version = ok ? program.version.exec(output)?.[1] : undefined
   if (version === undefined) throw new StepError(`${path} does not tell its version.`, output)
   if (oldest !== undefined && version.localeCompare(oldest, 'en', { numeric: true }) < 0) {

@@ -32,6 +32,16 @@ export function readAnswer(body: string): Answer | undefined {
   return isOne ? (answer as Answer) : undefined
 }
 
+/** Of whatever was answered; undefined: it names no tenant. */
+export function tenantIdOf(body: string): string | undefined {
+  try {
+    const id = JSON.parse(body)?.tenant?.id
+    return typeof id === 'string' ? id : undefined
+  } catch {
+    return undefined
+  }
+}
+
 /** The number of the restart that wrote a token; undefined: it was claimed by a replica, or set by hand. */
 export function restartIdOf(token: string): number | undefined {
   const dot = token.indexOf('.')

@@ -84,6 +84,7 @@ export class ConvergenceWatch {
     return {
       first: spreadOf(this.#first),
       last: spreadOf(this.#last),
+      open: this.#open.reduce((sum, open) => sum + open.length, 0),
       histogram: [...EDGES_MS, null].map((upToMs, at) => ({
         upToMs,
         restarts: barTo(upToMs ?? Number.POSITIVE_INFINITY, EDGES_MS[at - 1] ?? -1),

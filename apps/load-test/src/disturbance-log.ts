@@ -7,6 +7,8 @@ interface Entry {
   /** Infinity: it is still going on. */
   to: number
   subject: string | undefined
+  /** Of an outage, by replica: when it reached the store again. */
+  readonly overFor: Map<string, number>
   /** When it was known whom it concerns: a replica is named just before it is killed. */
   namedAt: number
 }
@@ -15,6 +17,8 @@ interface Entry {
 export interface Begun {
   /** @param subject the replica that it is done to */
   concerns(subject: string): void
+  /** Of an outage: a replica reaches the store again, before it has ended for all. */
+  isOverFor(replica: string): void
   end(): void
 }
 
@@ -33,6 +37,7 @@ export class DisturbanceLog {
       from: this.#now(),
       to: Number.POSITIVE_INFINITY,
       subject: undefined,
+      overFor: new Map(),
       namedAt: 0,
     }
     this.#entries.push(entry)
@@ -41,15 +46,19 @@ export class DisturbanceLog {
         if (entry.subject === undefined) entry.namedAt = this.#now()
         entry.subject = subject
       },
+      isOverFor: (replica) => void entry.overFor.set(replica, this.#now()),
       end: () => {
         entry.to = this.#now()
       },
     }
   }
 
-  /** Whether the store was kept away at any time from `from` to `to`. */
-  hadOutage(from: number, to: number): boolean {
-    return this.#entries.some((entry) => entry.kind === 'outage' && entry.from <= to && entry.to >= from)
+  /** Whether the store was kept away from `replica` at any time from `from` to `to`; undefined: from any. */
+  hadOutage(replica: string | undefined, from: number, to: number): boolean {
+    return this.#entries.some((entry) => {
+      const over = (replica === undefined ? undefined : entry.overFor.get(replica)) ?? entry.to
+      return entry.kind === 'outage' && entry.from <= to && over >= from
+    })
   }
 
   /**

@@ -1,4 +1,4 @@
-import type { DisturbanceLog } from './disturbance-log.ts'
+import type { Begun, DisturbanceLog } from './disturbance-log.ts'
 import type { DisturbanceKind } from './results.ts'
 import type { Control } from './scene.ts'
 
@@ -61,17 +61,14 @@ export class Disturbances {
     const begun = this.#options.log.begin(kind)
     this.#doing = DOING[kind]
     try {
-      const subject = await this.#carryOut(kind, (replica) => {
-        begun.concerns(replica)
-        this.#doing = `${replica} was killed`
-      })
+      const subject = await this.#carryOut(kind, begun)
       if (subject !== undefined) begun.concerns(subject)
     } finally {
       begun.end()
     }
   }
 
-  async #carryOut(kind: DisturbanceKind, onKill: (replica: string) => void): Promise<string | undefined> {
+  async #carryOut(kind: DisturbanceKind, begun: Begun): Promise<string | undefined> {
     const { control, outageMs, onGone } = this.#options
     switch (kind) {
       case 'add':
@@ -83,11 +80,12 @@ export class Disturbances {
       }
       case 'kill':
         return control.killReplica((replica) => {
-          onKill(replica)
+          begun.concerns(replica)
+          this.#doing = `${replica} was killed`
           onGone(replica)
         })
       case 'outage':
-        await control.outage(outageMs)
+        await control.outage(outageMs, (replica) => begun.isOverFor(replica))
         return undefined
     }
   }

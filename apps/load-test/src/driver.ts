@@ -1,8 +1,7 @@
 import { Client } from 'undici'
-import type { Exchange } from './exchange.ts'
 import type { LoadTenant } from './load-tenants.ts'
 import type { Target } from './scene.ts'
-import { SentRequest } from './sent-request.ts'
+import { type Sending, SentRequest } from './sent-request.ts'
 
 export interface DriverOptions {
   readonly tenants: readonly LoadTenant[]
@@ -13,7 +12,7 @@ export interface DriverOptions {
   /** After how many requests it ends; undefined: when it is stopped. */
   readonly requests?: number | undefined
   /** Asked just before a request is sent: what its answer must show. */
-  readonly required: (tenant: LoadTenant) => Exchange['required']
+  readonly required: Sending['required']
   readonly onEnd: (request: SentRequest) => void
 }
 
@@ -75,7 +74,7 @@ export class Driver {
     const tenant = tenants[Math.floor(Math.random() * tenants.length)] as LoadTenant
     const waits = Math.random() * WAITING_ONE_IN < 1
     const waitMs = waits ? 1 + Math.floor(Math.random() * LONGEST_WAIT_MS) : 0
-    const request = new SentRequest({ tenant, required: required(tenant), target, waitMs }, (request) => {
+    const request = new SentRequest({ tenant, required, target, waitMs }, (request) => {
       this.#onEnd(request)
       // A door that is shut is not knocked at without a pause.
       if (request.status === undefined) setTimeout(next, PAUSE_MS)

@@ -3,10 +3,13 @@ import type { LoadTenant } from './load-tenants.ts'
 /** One request, and what came of it. Times are those of {@link monotonicMs}. */
 export interface Exchange {
   readonly tenant: LoadTenant
+  /** When it was decided where to send it: it may have waited for a connection after that. */
+  readonly dispatchedAt: number
+  /** When it was written to its connection; without one, when it was dispatched. */
   readonly sentAt: number
   /** When its answer had come whole, or when it was known that it would not. */
   readonly endedAt: number
-  /** What its answer must show, at least: known before it was sent. */
+  /** What its answer must show, at least: all of that had resolved before it was sent. */
   readonly required: { readonly id: number; readonly sequence: number }
   /** The replica that it was sent to; undefined: a balancer chose. */
   readonly sentTo: string | undefined

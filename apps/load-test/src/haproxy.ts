@@ -16,7 +16,11 @@ const NOTICE_MS = 30_000
 /** HAProxy before replicas on this machine. */
 export interface Balancer {
   readonly origin: string
-  /** Gives requests to a replica from here on. Each name is for one replica: `replica-1` to `replica-64`. */
+  /**
+   * Gives requests to a replica from here on. Each name is for one replica: `replica-1` to `replica-64`.
+   *
+   * @throws for any other name
+   */
   add(replica: { readonly name: string; readonly port: number }): Promise<void>
   /** Waits until it has noticed by itself that a replica has gone, then forgets its address. */
   remove(name: string): Promise<void>
@@ -51,14 +55,20 @@ export async function startHaproxy(): Promise<Balancer> {
   async function add({ name, port }: { name: string; port: number }): Promise<void> {
     // Its address first: from the moment it is ready, requests are on their way there.
     await command(`set server replicas/${name} addr 127.0.0.1 port ${port}`)
-    await command(`set server replicas/${name} state ready`)
+    await setState(name, 'ready')
     await untilState(name, 'up')
   }
 
   async function remove(name: string): Promise<void> {
     await untilState(name, 'down')
     // Its port may become that of another one.
-    await command(`set server replicas/${name} state maint`)
+    await setState(name, 'maint')
+  }
+
+  /** @throws when HAProxy has anything to say to it: that it has no such server */
+  async function setState(name: string, state: 'ready' | 'maint'): Promise<void> {
+    const reply = (await command(`set server replicas/${name} state ${state}`)).trim()
+    if (reply !== '') throw new Error(`expected HAProxy to set ${name} to ${state}, got: ${reply}`)
   }
 
   function untilState(name: string, expected: 'up' | 'down'): Promise<unknown> {

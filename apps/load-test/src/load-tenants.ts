@@ -41,16 +41,18 @@ export function fieldsOf(id: string, sequence: number): { readonly name: string;
  * Creates the tenants of a run, `load-0001.localhost` and so on, and enters their first restarts in the ledger. Those
  * that an earlier run has left behind are deleted before.
  *
- * @throws LoadTestError when the manager does not do so
+ * @throws LoadTestError when the manager does not do so; the signal's reason when it fires meanwhile. What was created
+ *   is deleted then.
  */
 export async function createLoadTenants(
   manager: ManagerClient,
   count: number,
-  ledger: Ledger,
+  { ledger, signal }: { readonly ledger: Ledger; readonly signal?: AbortSignal | undefined },
 ): Promise<readonly LoadTenant[]> {
   await eachOf(await listLeftovers(manager), (id) => remove(manager, id))
   const tenants: LoadTenant[] = []
   await eachOf([...Array(count).keys()], async (index) => {
+    signal?.throwIfAborted()
     const id = idOf(index)
     const hostname = `${id}.localhost`
     const asked = { id, hostnames: [hostname], ...fieldsOf(id, FIRST_SEQUENCE) }
@@ -61,6 +63,10 @@ export async function createLoadTenants(
       throw new LoadTestError(`Expected a token such as 7.x of ${id}, got ${body.token}`)
     ledger.append({ tenant: index, id: restart, sequence: FIRST_SEQUENCE, resolvedAt })
     tenants[index] = { index, id, hostname, version: body.version }
+  }).catch(async (error: unknown) => {
+    // As far as they can be: what went wrong first is what is told.
+    await deleteLoadTenants(manager, Object.values(tenants)).catch(() => {})
+    throw error
   })
   return tenants
 }

@@ -13,7 +13,7 @@ import { type RedisCommands, readRedisCommands, redisCostOf } from './redis-comm
 import { costOf, ReplicaMetrics } from './replica-metrics.ts'
 import { Restarter } from './restarter.ts'
 import type { DisturbanceKind, Machine, Results, Settings } from './results.ts'
-import type { Scene } from './scene.ts'
+import type { Control, Scene } from './scene.ts'
 import { untilServed } from './until-served.ts'
 
 export interface LoadTestOptions {
@@ -21,9 +21,9 @@ export interface LoadTestOptions {
   readonly disturb?: readonly DisturbanceKind[]
   /** How long an outage of the store lasts, in milliseconds. @default 3000 */
   readonly outageMs?: number
-  /** As it can be typed again. */
+  /** How it was called. */
   readonly command?: string
-  /** Ends the run early; what was measured until then is told. */
+  /** Ends the run early; what was measured until then is told. Before the first request, it is thrown. */
   readonly signal?: AbortSignal
   /** Called about five times a second. */
   readonly onProgress?: (progress: RunProgress) => void
@@ -35,7 +35,8 @@ const METRICS_EVERY_MS = 1000
 /**
  * Puts a scene under load, restarts and changes tenants meanwhile, and checks every answer.
  *
- * @throws LoadTestError for what the caller can put right: something is not there, or cannot be done
+ * @throws LoadTestError for what the caller can put right: something is not there, or cannot be done; the signal's
+ *   reason when it fires before the first request
  */
 export async function runLoadTest(
   scene: Scene,
@@ -43,12 +44,13 @@ export async function runLoadTest(
   options: LoadTestOptions = {},
 ): Promise<Results> {
   if (options.disturb !== undefined && options.disturb.length > 0) mustBeDisturbable(scene, settings)
+  const { signal } = options
   const manager = new ManagerClient(scene.manager)
   const ledger = new Ledger()
   try {
-    const tenants = await createLoadTenants(manager, settings.tenants, ledger)
+    const tenants = await createLoadTenants(manager, settings.tenants, { ledger, signal })
     try {
-      await untilServed(scene, tenants)
+      await untilServed(scene, tenants, signal)
       return await new Run({ scene, settings, options, tenants, ledger }).results()
     } finally {
       await deleteLoadTenants(manager, tenants).catch((error: Error) => {
@@ -80,6 +82,7 @@ class Run {
   readonly #log = new DisturbanceLog()
   readonly #metrics: ReplicaMetrics
   #notDone: readonly DisturbanceKind[] = []
+  #endedEarly: string | undefined
   #failure: unknown
 
   constructor({ scene, settings, options, tenants, ledger }: RunOptions) {
@@ -94,6 +97,7 @@ class Run {
   async results(): Promise<Results> {
     const before = await this.#readRedis()
     await this.#metrics.read()
+    this.#options.signal?.throwIfAborted()
     const restarter = await this.#startRestarter()
     const startedAt = new Date()
     const measurement = new Measurement({
@@ -101,9 +105,12 @@ class Run {
       maxAgeMs: this.#settings.maxAgeMs,
       ledger: this.#ledger,
       disturbances: this.#log,
+      // What a run starts and ends itself, nobody else clears.
+      storeMayForget: this.#scene.control === undefined,
     })
     await this.#drive(measurement, restarter)
     await this.#metrics.read()
+    measurement.settle(this.#metrics)
     const after = before && (await this.#readRedis().catch(warnOfRedis))
 
     const { tally, seconds } = measurement
@@ -134,6 +141,7 @@ class Run {
       timeline: measurement.timeline.moments().filter(({ at }) => at <= seconds),
       disturbances: this.#log.list(measurement.startedAt),
       notDone: this.#notDone,
+      ...(this.#endedEarly !== undefined && { endedEarly: this.#endedEarly }),
     }
   }
 
@@ -166,13 +174,19 @@ class Run {
       this.#failure ??= error
       stop()
     }
+    const endEarly = (why: string) => {
+      this.#endedEarly ??= why
+      stop()
+    }
+    const interrupt = () => (this.#hasEnd ? endEarly('it was interrupted') : stop())
     restarter.failed.catch(fail)
     const disturbances = this.#newDisturbances(measurement)
     const timers = [
       setInterval(() => {
         const progress = this.#progressOf(measurement, disturbances?.doing)
         onProgress?.(progress)
-        disturbances?.advance(progress.share)?.catch(fail)
+        // What was measured until then is worth telling.
+        disturbances?.advance(progress.share)?.catch(({ message }: Error) => endEarly(message))
       }, PROGRESS_EVERY_MS),
       setInterval(() => {
         measurement.tick()
@@ -181,12 +195,12 @@ class Run {
       }, METRICS_EVERY_MS),
     ]
     if (seconds !== undefined) timers.push(setTimeout(stop, 1000 * seconds))
-    if (signal?.aborted) stop()
-    signal?.addEventListener('abort', stop)
+    if (signal?.aborted) interrupt()
+    signal?.addEventListener('abort', interrupt)
     try {
       await driver.end().catch(fail)
     } finally {
-      signal?.removeEventListener('abort', stop)
+      signal?.removeEventListener('abort', interrupt)
       for (const timer of timers) clearTimeout(timer)
       this.#notDone = (await disturbances?.end()) ?? []
       await restarter.stop()
@@ -199,7 +213,27 @@ class Run {
     const { control } = this.#scene
     if (control === undefined || kinds.length === 0) return undefined
     const onGone = (replica: string) => measurement.convergence.gone(replica)
-    return new Disturbances({ kinds, control, outageMs, onGone, log: this.#log })
+    return new Disturbances({ kinds, control: this.#watched(control), outageMs, onGone, log: this.#log })
+  }
+
+  /** Reads what replicas tell before one is gone, and on both sides of an outage: what they lose else is their own. */
+  #watched(control: Control): Control {
+    const read = () => this.#metrics.read()
+    return {
+      ...control,
+      removeReplica: () => read().then(() => control.removeReplica()),
+      killReplica: (onKill) => read().then(() => control.killReplica(onKill)),
+      async outage(ms, onReach) {
+        await read()
+        await control.outage(ms, onReach)
+        await read()
+      },
+    }
+  }
+
+  /** Otherwise it ends by hand, and never early. */
+  get #hasEnd(): boolean {
+    return this.#settings.requests !== undefined || this.#settings.seconds !== undefined
   }
 
   #progressOf({ tally, timeline, startedAt }: Measurement, doing: string | undefined): RunProgress {

@@ -125,17 +125,22 @@ export async function openLocalScene({ replicas, maxAgeMs, direct }: LocalSceneO
       return replica.name
     }
 
-    async function outage(ms: number): Promise<void> {
+    async function outage(ms: number, onReach: (replica: string) => void): Promise<void> {
       redis.pause()
       // Whoever ends everything meanwhile does not wait for this.
       await sleep(ms, undefined, { ref: false })
       redis.resume()
-      await eventually(async () => isClosed || (await allReachStore()), { timeoutMs: REACHABLE_AGAIN_MS })
+      await Promise.all([...serving.values()].map((replica) => untilReached(replica, onReach)))
     }
 
-    async function allReachStore(): Promise<boolean> {
-      const reach = await Promise.all([...serving.values()].map(({ adminUrl }) => reachesStore(adminUrl)))
-      return reach.every((each) => each)
+    async function untilReached(
+      { name, adminUrl }: ReplicaProcess,
+      onReach: (replica: string) => void,
+    ): Promise<void> {
+      await eventually(async () => isClosed || (await reachesStore(adminUrl)), {
+        timeoutMs: REACHABLE_AGAIN_MS,
+      })
+      onReach(name)
     }
   } catch (error) {
     await close()

@@ -1,11 +1,13 @@
 import { access, constants, mkdir } from 'node:fs/promises'
 import { resolve } from 'node:path'
+import { commandOf } from './command-of.ts'
 import { openGivenScene, SceneError } from './given-scene.ts'
 import { runLoadTest } from './load-test.ts'
 import { LoadTestError } from './load-test-error.ts'
 import { openLocalScene } from './local-scene.ts'
 import { HELP, type Options, parseOptions, UsageError } from './options.ts'
 import { progress } from './progress.ts'
+import { verdictOf } from './report/verdict.ts'
 import { isBroken, type Results } from './results.ts'
 import type { Scene } from './scene.ts'
 import { table } from './table.ts'
@@ -28,15 +30,24 @@ async function main(args: readonly string[]): Promise<number> {
   await makeDirectory(options.out)
   const interruption = new Interruption()
   const scene = await openScene(options)
-  const results = await run(scene, {
-    options,
-    command: ['pnpm loadtest', ...args].join(' '),
-    signal: interruption.startOfRun(),
+  const signal = interruption.startOfRun()
+  const results = await run(scene, { options, command: commandOf(args), signal }).catch((error: unknown) => {
+    // There was no request yet, so there is nothing to be told.
+    if (signal.aborted && error === signal.reason) return undefined
+    throw error
   })
+  if (results === undefined) return EXIT.interrupted
   console.log(options.json ? JSON.stringify(results, undefined, 2) : table(results))
   const { json, html } = await writeResults(results, options.out)
   console.error(`\n${html}\n${json}`)
-  return isBroken(results) ? EXIT.broken : EXIT.fine
+  return statusOf(results, signal)
+}
+
+function statusOf(results: Results, { aborted }: AbortSignal): number {
+  if (isBroken(results)) return EXIT.broken
+  if (verdictOf(results).word === 'Proves nothing') return EXIT.notMeasured
+  // By itself: a disturbance failed.
+  return results.endedEarly !== undefined && !aborted ? EXIT.notMeasured : EXIT.fine
 }
 
 /** A Ctrl-C ends the run, and what was measured is told; before there is a run, or for the second time, it ends all. */

@@ -1,11 +1,12 @@
 import { restartIdOf } from './answer.ts'
 import { ConvergenceWatch } from './convergence.ts'
 import type { DisturbanceLog } from './disturbance-log.ts'
-import type { Exchange } from './exchange.ts'
+import { type Exchange, replicaOf } from './exchange.ts'
 import { Judge } from './judge.ts'
 import type { Ledger } from './ledger.ts'
 import type { LoadTenant } from './load-tenants.ts'
 import { monotonicMs } from './monotonic-ms.ts'
+import type { ReplicaMetrics } from './replica-metrics.ts'
 import type { SentRequest } from './sent-request.ts'
 import { Tally } from './tally.ts'
 import { TenantHistory } from './tenant-history.ts'
@@ -17,6 +18,8 @@ export interface MeasurementOptions {
   /** What is in it already has resolved before the run. */
   readonly ledger: Ledger
   readonly disturbances: DisturbanceLog
+  /** Whether somebody may clear the store meanwhile. */
+  readonly storeMayForget: boolean
 }
 
 /** What is known of a run: every answer is judged by it, and all numbers come from it. It begins when it is made. */
@@ -30,9 +33,9 @@ export class Measurement {
   readonly #judge: Judge
   #endedAt: number
 
-  constructor({ tenants, maxAgeMs, ledger, disturbances }: MeasurementOptions) {
+  constructor({ tenants, ledger, ...judging }: MeasurementOptions) {
     this.#ledger = ledger
-    this.#judge = new Judge({ maxAgeMs, disturbances })
+    this.#judge = new Judge(judging)
     this.#histories = Array.from({ length: tenants }, () => new TenantHistory())
     this.convergence = new ConvergenceWatch(tenants)
     for (let entry = ledger.next(); entry !== undefined; entry = ledger.next()) {
@@ -72,6 +75,16 @@ export class Measurement {
     this.convergence.answered(tenant.index, replica, { id, at: endedAt })
   }
 
+  /** To be called at the end, with what the replicas have told until then. */
+  settle(metrics: ReplicaMetrics): void {
+    const excused = this.tally.settle((exchange) => {
+      const replica = replicaOf(exchange)
+      const span = { from: exchange.sentAt, to: exchange.endedAt }
+      return replica !== undefined && metrics.mayBeUnchecked(replica, span)
+    })
+    for (const seconds of excused) this.timeline.allow(1000 * seconds)
+  }
+
   /** To be called every second or so, lest it wait for requests to notice that time goes by. */
   tick(): void {
     const now = monotonicMs()
@@ -81,10 +94,13 @@ export class Measurement {
 
   #readLedger(): void {
     for (let entry = this.#ledger.next(); entry !== undefined; entry = this.#ledger.next()) {
-      this.#historyOf(entry.tenant).add(entry)
+      const history = this.#historyOf(entry.tenant)
+      const wasPending = history.has(entry.id)
+      history.add(entry)
       if (entry.resolvedAt === undefined) continue
-      this.convergence.resolved(entry)
       this.timeline.count('restarts')
+      // When one that was pending was written, nobody knows exactly: replicas may have shown it long before.
+      if (!wasPending) this.convergence.resolved(entry)
     }
   }
 

@@ -67,7 +67,7 @@ What becomes of it:
   --help             prints this
 
 Exit status: 0 nothing stale, torn or wrong was served, 1 something was, 2 it could not be measured: called in a way
-that it does not know, or something is not there.`
+that it does not know, something is not there, a disturbance failed, or nothing was answered or restarted.`
 
 /** What belongs to replicas that are started here. */
 const LOCAL_ONLY = ['replicas', 'direct', 'disturb'] as const
@@ -100,6 +100,9 @@ export function parseOptions(args: readonly string[]): Options | undefined {
     requests === undefined
       ? { seconds: seconds === undefined ? DEFAULT_SECONDS : number('seconds', seconds, { most: 1e6 }) }
       : { requests: number('requests', requests, { most: 1e10 }) }
+  const disturb = parseDisturb(values.disturb)
+  const scene = front === undefined ? parseLocal(values) : parseGiven(front, values)
+  if ('replicas' in scene) mustBeEnough(scene.replicas, disturb)
   return {
     settings: {
       ...length,
@@ -108,8 +111,8 @@ export function parseOptions(args: readonly string[]): Options | undefined {
       restartEveryMs: number('restart-every', values['restart-every'], { most: 3_600_000 }),
       maxAgeMs: number('max-age', values['max-age'], { least: 0, most: MAX_AGE_MS }),
     },
-    disturb: parseDisturb(values.disturb),
-    scene: front === undefined ? parseLocal(values) : parseGiven(front, values),
+    disturb,
+    scene,
     out: values.out,
     json: values.json === true,
   }
@@ -168,6 +171,28 @@ function parseLocal({ replicas = '4', direct, ...values }: Values): LocalChoice 
     throw new UsageError(`--${name}: expected --front, too: it is for what stands already`)
   }
   return { replicas: number('replicas', replicas, { most: MAX_REPLICAS }), direct: direct === true }
+}
+
+/** One after the other: it must not turn out in the middle of a run that there is none to be taken away. */
+function mustBeEnough(replicas: number, disturb: readonly DisturbanceKind[]): void {
+  let serving = replicas
+  let started = replicas
+  for (const kind of disturb) {
+    if (kind === 'add') {
+      serving += 1
+      started += 1
+    } else if (kind !== 'outage') {
+      serving -= 1
+    }
+    if (serving < 1) {
+      throw new UsageError(
+        `--disturb: expected more --replicas than ${replicas}: ${kind} would take the last one`,
+      )
+    }
+    if (started > MAX_REPLICAS) {
+      throw new UsageError(`--disturb: expected ${MAX_REPLICAS} replicas or fewer in all, got ${started}`)
+    }
+  }
 }
 
 function parseGiven(front: string, values: Values): GivenUrls {

@@ -1,3 +1,4 @@
+import { monotonicMs } from './monotonic-ms.ts'
 import type { Cost } from './results.ts'
 
 /** What a replica's counters stand at. */
@@ -5,12 +6,28 @@ type Values = Readonly<Record<Counter, number>>
 
 type Counter = 'builds' | 'loads' | 'lookups' | 'cpuSeconds'
 
-/** One life of one replica: of a process that has restarted on the same address, there are two. */
+/** What one look at a replica has shown. */
+interface Reading {
+  /** It is of some moment between these two, by {@link monotonicMs}. */
+  readonly askedAt: number
+  readonly answeredAt: number
+  readonly values: Values
+  /** How often it has lost the store. */
+  readonly losses: number
+  readonly reachesStore: boolean
+}
+
+/** One life of one replica: of a process that has restarted under the same name, there are two. */
 interface Life {
   /** What does not count: from before the run. */
   readonly before: Values
-  /** As it was read last. */
-  last: Values
+  last: Reading
+}
+
+/** A time in which a replica may have served unchecked. */
+interface Span {
+  readonly from: number
+  readonly to: number
 }
 
 /** How long a replica may take to tell, in milliseconds. */
@@ -23,12 +40,17 @@ const SAMPLES: Readonly<Record<Counter, readonly RegExp[]>> = {
   cpuSeconds: [sample('process_cpu_user_seconds_total'), sample('process_cpu_system_seconds_total')],
 }
 const STARTED_AT = sample('process_start_time_seconds')
+const LOSSES = sample('tenantry_store_losses_total')
+const STORE_AWAY = /^tenantry_store_reachable 0$/m
+const REPLICA = /^sample_replica_info\{replica="(.*)"\} 1$/m
 const ZERO: Values = { builds: 0, loads: 0, lookups: 0, cpuSeconds: 0 }
 
-/** What the run costs the replicas, by their own counters. */
+/** What the replicas tell of themselves: what the run costs them, and when they served unchecked. */
 export class ReplicaMetrics {
   readonly #adminUrls: () => Promise<readonly string[]>
   readonly #lives = new Map<string, Life>()
+  /** By replica. */
+  readonly #unchecked = new Map<string, Span[]>()
   /** In seconds, as Prometheus counts. */
   #firstReadAt: number | undefined
 
@@ -51,26 +73,57 @@ export class ReplicaMetrics {
     if (this.#lives.size === 0) return undefined
     const total: Record<Counter, number> = { ...ZERO }
     for (const { before, last } of this.#lives.values()) {
-      for (const counter of Object.keys(total) as Counter[]) total[counter] += last[counter] - before[counter]
+      for (const counter of Object.keys(total) as Counter[])
+        total[counter] += last.values[counter] - before[counter]
     }
     return total
   }
 
+  /**
+   * Whether `replica` may have served unchecked at any time from `from` to `to`: it had lost the store. As exact as it
+   * was read often; false where it does not tell.
+   */
+  mayBeUnchecked(replica: string, { from, to }: Span): boolean {
+    const spans = this.#unchecked.get(replica) ?? []
+    return spans.some((span) => span.from <= to && span.to >= from)
+  }
+
   async #readOne(url: string): Promise<void> {
+    const askedAt = monotonicMs()
     const response = await fetch(new URL('/metrics', url), { signal: AbortSignal.timeout(TIMEOUT_MS) })
     const text = await response.text()
     if (!response.ok) return
+    const reading: Reading = {
+      askedAt,
+      answeredAt: monotonicMs(),
+      values: valuesOf(text),
+      losses: sumOf([LOSSES], text),
+      reachesStore: !STORE_AWAY.test(text),
+    }
+    // By its own name: one that is behind two addresses is one.
+    const replica = REPLICA.exec(text)?.[1]?.replace(/\\(.)/g, '$1')
     const startedAt = sumOf([STARTED_AT], text)
-    const values = valuesOf(text)
-    const key = `${url} ${startedAt}`
+    const key = `${replica ?? url} ${startedAt}`
     const life = this.#lives.get(key)
+    // Overtaken by another reading: what it would tell is known.
+    if (life !== undefined && reading.askedAt < life.last.askedAt) return
+    if (replica !== undefined) this.#noteStore(replica, life?.last, reading)
     if (life !== undefined) {
-      life.last = values
+      life.last = reading
       return
     }
     // Of one that has come up meanwhile, everything is of this run.
     const isOfRun = startedAt > (this.#firstReadAt ?? 0)
-    this.#lives.set(key, { before: isOfRun ? ZERO : values, last: values })
+    this.#lives.set(key, { before: isOfRun ? ZERO : reading.values, last: reading })
+  }
+
+  /** It cannot be seen when exactly it lost the store, or reached it again: at some time between two readings. */
+  #noteStore(replica: string, previous: Reading | undefined, reading: Reading): void {
+    const { losses = 0, reachesStore = true, askedAt: from = 0 } = previous ?? {}
+    if (reading.losses === losses && reading.reachesStore && reachesStore) return
+    const spans = this.#unchecked.get(replica) ?? []
+    spans.push({ from, to: reading.answeredAt })
+    this.#unchecked.set(replica, spans)
   }
 }
 

@@ -4,7 +4,7 @@ export interface Results {
   readonly format: 1
   /** ISO 8601. */
   readonly startedAt: string
-  /** As it can be typed again. */
+  /** As it was called, without passwords. */
   readonly command: string
   readonly machine: Machine
   /** What was under load, in a few words: "4 replicas behind HAProxy, processes on this machine". */
@@ -25,6 +25,8 @@ export interface Results {
   readonly restarts: Restarts
   readonly convergence: Convergence
   readonly cost: Cost
+  /** Why it ended before its time, in a sentence. Undefined: it did not. */
+  readonly endedEarly?: string
   /** Second by second. */
   readonly timeline: readonly Moment[]
   /** What was done to it, and when; restarts are counted in `timeline`. */
@@ -75,7 +77,7 @@ export interface Verdicts {
 export interface Failures {
   /** On connections to a replica that was killed while they were in use. */
   readonly byKill: number
-  /** 503 while the store was kept away: a tenant that was not in memory (G6). */
+  /** 503 while the store was kept away, or the replica had lost it: a tenant that was not in memory (G6). */
   readonly byOutage: number
   readonly unexplained: number
 }
@@ -83,10 +85,18 @@ export interface Failures {
 export interface Allowed {
   /** While the store was kept away: served unchecked (G6). */
   readonly duringOutage: number
+  /** While the replica had lost the store by itself, as its metrics tell: served unchecked (G6). */
+  readonly unchecked: number
   /** With `maxAgeMs` above 0: within that age. */
   readonly withinMaxAge: number
+  /**
+   * By tenants under a token that a replica has claimed, since the store had lost it: it has no number, so whether a
+   * restart without a change was missed cannot be told.
+   */
+  readonly claimed: number
   /** From the restart that such an answer missed to the sending of its request, in milliseconds; the longest. */
   readonly oldestOutageMs: number
+  readonly oldestUncheckedMs: number
   readonly oldestWithinMaxAgeMs: number
 }
 
@@ -111,12 +121,14 @@ export interface Restarts {
   readonly failed: number
 }
 
-/** From the moment at which a restart resolved, in milliseconds. */
+/** From the moment at which a restart resolved, in milliseconds; without those that were written later. */
 export interface Convergence {
   /** Until the first answer by a tenant that was built after it, from any replica. */
   readonly first: Spread
   /** Until all replicas that were serving have answered so. */
   readonly last: Spread
+  /** Restarts that not all replicas had shown when the run ended: they are not in `last`. */
+  readonly open: number
   /** How many restarts took how long until the last replica. `upToMs` is the upper edge of a bar; null: longer. */
   readonly histogram: readonly { readonly upToMs: number | null; readonly restarts: number }[]
 }

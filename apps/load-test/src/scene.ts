@@ -38,6 +38,6 @@ export interface Control {
   removeReplica(): Promise<string>
   /** Kills one at once. Its name is told just before. */
   killReplica(onKill: (replica: string) => void): Promise<string>
-  /** Keeps the store away for so long; resolves when all replicas reach it again. */
-  outage(ms: number): Promise<void>
+  /** Keeps the store away for so long; resolves when all replicas reach it again. Each is told as soon as it does. */
+  outage(ms: number, onReach: (replica: string) => void): Promise<void>
 }

@@ -4,34 +4,39 @@ import type { LoadTenant } from './load-tenants.ts'
 import { monotonicMs } from './monotonic-ms.ts'
 import type { Target } from './scene.ts'
 
+/** Of a request that was never sent. */
+const NOTHING: Exchange['required'] = { id: 0, sequence: 0 }
+
 type Controller = Dispatcher.DispatchController
 type Headers = Parameters<NonNullable<Dispatcher.DispatchHandler['onResponseStart']>>[2]
 
 /** A request on its way, and at its end an {@link Exchange}: takes in what undici tells of it. */
 export class SentRequest implements Exchange, Dispatcher.DispatchHandler {
   readonly tenant: LoadTenant
-  readonly required: Exchange['required']
   readonly sentTo: string | undefined
   /** For how long it waits at the server, holding its tenant, in milliseconds. Above 0, its latency tells nothing. */
   readonly waitMs: number
-  readonly sentAt: number
+  readonly dispatchedAt: number
+  sentAt: number
   endedAt = 0
+  required: Exchange['required'] = NOTHING
   status: number | undefined
   token: string | undefined
   replica: string | undefined
   server: string | undefined
   error: Error | undefined
+  readonly #lookUp: Sending['required']
   readonly #onEnd: (request: SentRequest) => void
   #chunk: Buffer | undefined
 
   constructor({ tenant, required, target, waitMs }: Sending, onEnd: (request: SentRequest) => void) {
     this.tenant = tenant
-    this.required = required
     this.sentTo = target.replica
     this.waitMs = waitMs
+    this.#lookUp = required
     this.#onEnd = onEnd
-    // After what is required of it was looked up: all of that had resolved by then.
-    this.sentAt = monotonicMs()
+    this.dispatchedAt = monotonicMs()
+    this.sentAt = this.dispatchedAt
   }
 
   get path(): string {
@@ -42,7 +47,12 @@ export class SentRequest implements Exchange, Dispatcher.DispatchHandler {
     return this.#chunk?.toString() ?? ''
   }
 
-  onRequestStart(): void {}
+  /** A connection is there and free: nothing comes between this and the writing. */
+  onRequestStart(): void {
+    this.required = this.#lookUp(this.tenant)
+    // After that: all that is required had resolved by then.
+    this.sentAt = monotonicMs()
+  }
 
   onResponseStart(_controller: Controller, status: number, headers: Headers): void {
     this.status = status
@@ -72,7 +82,8 @@ export class SentRequest implements Exchange, Dispatcher.DispatchHandler {
 
 export interface Sending {
   readonly tenant: LoadTenant
-  readonly required: Exchange['required']
+  /** Asked just before it is sent: what its answer must show. */
+  readonly required: (tenant: LoadTenant) => Exchange['required']
   readonly target: Target
   readonly waitMs: number
 }

@@ -23,6 +23,14 @@ export class Timeline {
     this.#counts[what] += 1
   }
 
+  /** An old answer that came at `at` has turned out to be allowed. */
+  allow(at: number): void {
+    const index = Math.floor(at / 1000)
+    const moment = this.#moments[index]
+    if (moment === undefined) return
+    this.#moments[index] = { ...moment, stale: moment.stale - 1, allowedOld: moment.allowedOld + 1 }
+  }
+
   /** Closes the seconds that are over at `at`. */
   advance(at: number): void {
     while (at >= 1000 * (this.#moments.length + 1)) this.#closeSecond()

@@ -11,9 +11,14 @@ const PAUSE_MS = 100
 /**
  * Waits until every target serves the tenants.
  *
- * @throws LoadTestError when there is none, or one does not: the message says what it answers
+ * @throws LoadTestError when there is none, or one does not: the message says what it answers; the signal's reason when
+ *   it fires meanwhile
  */
-export async function untilServed(scene: Scene, [tenant]: readonly LoadTenant[]): Promise<void> {
+export async function untilServed(
+  scene: Scene,
+  [tenant]: readonly LoadTenant[],
+  signal?: AbortSignal,
+): Promise<void> {
   const targets = scene.targets()
   if (targets.length === 0 || tenant === undefined) {
     throw new LoadTestError(`Expected a target and a tenant, got ${targets.length} targets`)
@@ -28,6 +33,7 @@ export async function untilServed(scene: Scene, [tenant]: readonly LoadTenant[])
         if (performance.now() > deadline)
           throw new LoadTestError(`Expected ${origin} to serve ${tenant.hostname}, got ${got}`)
         await sleep(PAUSE_MS)
+        signal?.throwIfAborted()
       }
     }
   } finally {

@@ -1,15 +1,18 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
-import { createServer, request } from 'node:http'
+import { createServer, request, type ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { startProcess } from '@tenantry/testing'
+import { ask, startProcess } from '@tenantry/testing'
 import t, { type Test } from 'tap'
+import { commandOf } from '../src/command-of.ts'
+import { runLoadTest } from '../src/load-test.ts'
 import { openLocalScene } from '../src/local-scene.ts'
 import { parseOptions } from '../src/options.ts'
-import type { Results } from '../src/results.ts'
+import { isBroken, type Results } from '../src/results.ts'
+import type { Control, Scene, Target } from '../src/scene.ts'
 
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url))
 
@@ -18,6 +21,7 @@ const env = { NODE_OPTIONS: undefined, MANAGER_API_KEY: undefined }
 
 /** What a run needs at the least. */
 const SMALL = ['--tenants=5', '--connections=4', '--restart-every=50']
+const RUN = { tenants: 5, connections: 4, restartEveryMs: 50, maxAgeMs: 0, seconds: 3600 }
 
 t.test('options', async (t) => {
   t.test('the defaults, and all that can be said', async (t) => {
@@ -58,6 +62,11 @@ t.test('options', async (t) => {
       '--replicas=65': '--replicas: expected a whole number, 1 to 64, got "65"',
       '--max-age=-1': '--max-age: expected a whole number, 0 to 300,000, got "-1"',
       '--disturb=add,fire': '--disturb: expected all, or some of add,remove,kill,outage, got "add,fire"',
+      '--replicas=1 --disturb=kill':
+        '--disturb: expected more --replicas than 1: kill would take the last one',
+      '--replicas=2 --disturb=add,remove,kill,outage,remove':
+        '--disturb: expected more --replicas than 2: remove would take the last one',
+      '--replicas=63 --disturb=remove,add,add': '--disturb: expected 64 replicas or fewer in all, got 65',
       '--manager=http://b': '--manager: expected --front, too: it is for what stands already',
       '--front=http://a': '--front: expected --manager, too: it restarts the tenants',
       '--front=http://a/b --manager=http://b': '--front: expected a URL such as http://127.0.0.1:8080',
@@ -73,6 +82,20 @@ t.test('options', async (t) => {
     t.throws(() => parseOptions(['--fast']), { name: 'UsageError', message: /--fast/ })
     t.throws(() => parseOptions(['fast']), { name: 'UsageError', message: /fast/ })
   })
+})
+
+t.test('it tells how it was called, for a shell to read, and no password', async (t) => {
+  const args = [
+    '--front=http://me:s3@cret@a:1',
+    '--redis',
+    'redis://:s3cret@b/?password=s3cret',
+    "--out=Ann's runs",
+  ]
+  t.equal(
+    commandOf(args),
+    `pnpm loadtest --front=http://***@a:1 --redis 'redis://***@b/?***' '--out=Ann'\\''s runs'`,
+  )
+  t.equal(commandOf([]), 'pnpm loadtest')
 })
 
 t.test('it prints its help, and ends with 2 where it cannot measure', async (t) => {
@@ -102,7 +125,7 @@ t.test('a run on this machine, while a replica is killed', async (t) => {
   const { status, stdout, stderr } = await loadTest([
     ...['--seconds=6', '--replicas=2', '--disturb=kill', ...SMALL, `--out=${out}`],
   ])
-  t.equal(status, 0, stderr)
+  t.equal(status, 0, stderr + stdout)
   t.match(stdout, /0 stale, \d+ failed, 0 torn, 0 wrong in [\d,]+ requests/)
   const names = (await readdir(out)).sort()
   t.match(names, [/^[\dT.-]+Z\.html$/, /^[\dT.-]+Z\.json$/])
@@ -125,44 +148,121 @@ t.test('Ctrl-C in a terminal ends the run early, and what was measured is told',
   const args = [MAIN, '--seconds=3600', '--replicas=2', '--json', ...SMALL, `--out=${out}`]
   const { lines, pid, exit } = await startProcess(process.execPath, args, {
     env,
-    until: /^\d+\.\d s/,
-    timeoutMs: 120_000,
+    // Where none has resolved, a run proves nothing, and ends otherwise.
+    until: /^\d+\.\d s.* [1-9][\d,]* restarts?$/,
+    timeoutMs: 180_000,
   })
   // As a terminal does it: everybody in the process group hears of it.
   process.kill(-pid, 'SIGINT')
   t.equal(await exit, 0)
   const [name = ''] = (await readdir(out)).filter((each) => each.endsWith('.json'))
   const results = JSON.parse(await readFile(join(out, name), 'utf8')) as Results
-  t.strictSame(results.verdicts, { stale: 0, failed: 0, torn: 0, wrong: 0 })
+  t.match(results.verdicts, { stale: 0, torn: 0, wrong: 0 })
   t.ok(results.seconds < 3600)
+  t.equal(results.endedEarly, 'it was interrupted')
   t.ok(lines.includes('  "format": 1,'), '--json prints the same')
 })
 
-t.test('the end is 1 when something was served that may not be', async (t) => {
+t.test('against what stands already', async (t) => {
   const scene = await openLocalScene({ replicas: 1, maxAgeMs: 0, direct: true })
   t.teardown(() => scene.close())
-  const { port: behind } = new URL(scene.targets()[0]?.origin ?? '')
-  // Whoever is asked for, it gives the first tenant.
-  const front = createServer(({ url = '/' }, response) => {
-    const headers = { host: 'load-0001.localhost' }
-    const asked = request({ host: '127.0.0.1', port: behind, path: url, headers }, (answer) => {
-      response.writeHead(answer.statusCode as number, answer.headers)
-      answer.pipe(response)
+  const { origin } = scene.targets()[0] as { origin: string }
+  const { port: managerPort } = new URL(scene.manager.url)
+  const key = { MANAGER_API_KEY: scene.manager.apiKey }
+
+  await t.test('the end is 1 when something was served that may not be', async (t) => {
+    // Whoever is asked for, it gives the first tenant.
+    const front = await frontFor(t, (path, response) => {
+      const asked = request(`${origin}${path}`, { headers: { host: 'load-0001.localhost' } }, (answer) => {
+        response.writeHead(answer.statusCode as number, answer.headers)
+        answer.pipe(response)
+      })
+      asked.on('error', () => response.destroy()).end()
     })
-    asked.on('error', () => response.destroy()).end()
+    const { status, stdout } = await loadTest([...(await argsFor(t, front)), '--seconds=3'], key)
+    const { verdicts } = JSON.parse(stdout) as Results
+    t.ok(verdicts.wrong > 0)
+    t.equal(status, 1)
   })
-  await once(front.listen(0, '127.0.0.1'), 'listening')
-  t.teardown(() => front.close())
-  const { port } = front.address() as { port: number }
-  const out = await directoryFor(t)
-  const urls = [`--front=http://127.0.0.1:${port}`, `--manager=${scene.manager.url}`]
-  const { status, stdout } = await loadTest(['--seconds=3', '--json', ...SMALL, ...urls, `--out=${out}`], {
-    MANAGER_API_KEY: scene.manager.apiKey,
+
+  await t.test('the end is 2 when nothing was proved: no restart, so nothing could be stale', async (t) => {
+    const args = await argsFor(t, origin)
+    const { status, stdout } = await loadTest([...args, '--seconds=1', '--restart-every=3600000'], key)
+    const { requests, restarts } = JSON.parse(stdout) as Results
+    t.ok(requests > 0)
+    t.match(restarts, { plain: 0, changes: 0 })
+    t.equal(status, 2)
   })
-  const { verdicts } = JSON.parse(stdout) as Results
-  t.ok(verdicts.wrong > 0)
-  t.equal(status, 1)
+
+  await t.test(
+    'Ctrl-C before the first request ends all with 130, and leaves no tenant behind',
+    async (t) => {
+      let isAsked = () => {}
+      const asked = new Promise<void>((resolve) => {
+        isAsked = resolve
+      })
+      const front = await frontFor(t, (path, response) => {
+        if (path === '/whoami') isAsked()
+        response.writeHead(503).end()
+      })
+      const args = [MAIN, ...(await argsFor(t, front)), '--seconds=3600']
+      const { pid, exit, lines } = await startProcess(process.execPath, args, { env: { ...env, ...key } })
+      await asked
+      process.kill(-pid, 'SIGINT')
+      t.equal(await exit, 130, lines.join('\n'))
+      t.strictSame(lines, [], 'there is nothing to be told')
+      const headers = { authorization: `Bearer ${scene.manager.apiKey}` }
+      t.equal((await ask(Number(managerPort), '/api/tenants/load-0001', { headers })).status, 404)
+    },
+  )
+
+  await t.test('a replica that loses the store by itself breaks nothing', async (t) => {
+    const over = new AbortController()
+    let losing: Promise<void> | undefined
+    let looks = 0
+    function targets(): readonly Target[] {
+      looks += 1
+      // The first look is before the run. At its first request most tenants are not in memory, and are refused.
+      if (looks === 2) losing = (scene.control as Control).outage(2000, () => {}).then(() => over.abort())
+      return scene.targets()
+    }
+    const given: Scene = { ...scene, control: undefined, targets }
+    const results = await runLoadTest(given, RUN, { signal: over.signal })
+    await losing
+    t.notOk(isBroken(results), JSON.stringify(results.findings))
+    t.equal(results.failures.unexplained, 0, 'those that it refuses have a reason')
+  })
+
+  await t.test('a disturbance that fails ends the run, and what was measured is told', async (t) => {
+    const addReplica = async () => {
+      throw new Error('no room for another one')
+    }
+    const control = { ...(scene.control as Control), addReplica }
+    // So many that the turn of the first comes soon, and the end of the run late.
+    const kills = Array.from({ length: 19 }, () => 'kill' as const)
+    const disturb = ['add', ...kills] as const
+    const results = await runLoadTest({ ...scene, control }, { ...RUN, seconds: 30 }, { disturb })
+    t.equal(results.endedEarly, 'no room for another one')
+    t.strictSame(results.notDone, kills)
+    t.ok(results.requests > 0)
+  })
+
+  async function argsFor(t: Test, front: string): Promise<string[]> {
+    const out = `--out=${await directoryFor(t)}`
+    return [...SMALL, '--json', out, `--front=${front}`, `--manager=${scene.manager.url}`]
+  }
 })
+
+/** @returns its origin */
+async function frontFor(t: Test, answer: (path: string, response: ServerResponse) => void): Promise<string> {
+  const front = createServer(({ url = '/' }, response) => answer(url, response))
+  await once(front.listen(0, '127.0.0.1'), 'listening')
+  t.teardown(() => {
+    front.close()
+    front.closeAllConnections()
+  })
+  return `http://127.0.0.1:${(front.address() as { port: number }).port}`
+}
 
 async function directoryFor(t: Test): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'tenantry-load-test-'))

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { DisturbanceLog } from '../src/disturbance-log.ts'
 import type { Exchange } from '../src/exchange.ts'
-import { Judge, type Verdict } from '../src/judge.ts'
+import { Judge } from '../src/judge.ts'
 import { TenantHistory } from '../src/tenant-history.ts'
 
 const TENANT = { index: 0, id: 'load-0001', hostname: 'load-0001.localhost', version: 1 }
@@ -18,6 +18,7 @@ function bodyOf(token: string, sequence: number, fields: object = {}): string {
 function exchange(changes: Partial<Exchange> = {}): Exchange {
   return {
     tenant: TENANT,
+    dispatchedAt: 990,
     sentAt: 1000,
     endedAt: 1010,
     required: { id: 7, sequence: 3 },
@@ -54,14 +55,21 @@ interface Case {
   readonly exchange?: Partial<Exchange>
   readonly maxAgeMs?: number
   readonly disturb?: Disturb
+  /** Answers that came before, and judged good. */
+  readonly before?: readonly Partial<Exchange>[]
   readonly expected: object
 }
 
+/** Each replica in `back` reaches the store again at its time, and at `to` all do. */
 const outageFrom =
-  (from: number, to?: number): Disturb =>
+  (from: number, to?: number, back: Readonly<Record<string, number>> = {}): Disturb =>
   (log, at) => {
     at(from)
     const begun = log.begin('outage')
+    for (const [replica, time] of Object.entries(back)) {
+      at(time)
+      begun.isOverFor(replica)
+    }
     if (to === undefined) return
     at(to)
     begun.end()
@@ -88,13 +96,21 @@ const CUT = {
 }
 const GOOD = { kind: 'good' }
 
+/** Of restart 5, sent at 800 and answered at 810: good, since 7 had not resolved yet. */
+const EARLIER: Partial<Exchange> = {
+  sentAt: 800,
+  endedAt: 810,
+  required: { id: 4, sequence: 2 },
+  ...answered('5.x', 2),
+}
+
 const CASES: readonly Case[] = [
   { name: 'what is required is good', expected: GOOD },
   { name: 'so is what is newer', exchange: answered('8.x', 4), expected: GOOD },
   {
-    name: 'a claimed token has no number: the configuration counts',
+    name: 'a claimed token has no number, which is told: only the configuration can be compared',
     exchange: answered('claimed', 3),
-    expected: GOOD,
+    expected: { kind: 'claimed' },
   },
   {
     name: 'under a claimed token, too, an old configuration is stale',
@@ -172,9 +188,81 @@ const CASES: readonly Case[] = [
     expected: { kind: 'stale' },
   },
   {
+    name: 'for the replica that reaches the store again, the outage is over',
+    exchange: answered('5.x', 2),
+    disturb: outageFrom(200, 5000, { 'replica-1': 999 }),
+    expected: { kind: 'stale' },
+  },
+  {
+    name: 'not before',
+    exchange: answered('5.x', 2),
+    disturb: outageFrom(200, 5000, { 'replica-1': 1000 }),
+    expected: { kind: 'allowed', why: 'outage' },
+  },
+  {
+    name: 'and not for another one',
+    exchange: answered('5.x', 2),
+    disturb: outageFrom(200, 5000, { 'replica-2': 300 }),
+    expected: { kind: 'allowed', why: 'outage' },
+  },
+  {
+    name: 'a replica that has shown a newer tenant may not go back, whatever is allowed (G6)',
+    before: [EARLIER],
+    exchange: answered('4.x', 2),
+    maxAgeMs: 10_000,
+    disturb: outageFrom(0),
+    expected: {
+      kind: 'stale',
+      message:
+        'expected restart 5 and configuration #2 or later, as replica-1 had shown, got the token 4.x and #2',
+    },
+  },
+  {
+    name: 'nor to an older configuration',
+    before: [{ ...EARLIER, ...answered('claimed', 3) }],
+    exchange: answered('claimed', 2),
+    disturb: outageFrom(0),
+    expected: { kind: 'stale', message: /as replica-1 had shown/ },
+  },
+  {
+    name: 'what it has shown in turn counts, also when something newer came later',
+    before: [EARLIER, { ...EARLIER, endedAt: 1005, ...answered('8.x', 4) }],
+    exchange: answered('4.x', 2),
+    disturb: outageFrom(0),
+    expected: { kind: 'stale', message: /restart 5 .* as replica-1 had shown/ },
+  },
+  {
+    name: 'it may show the same again',
+    before: [EARLIER],
+    exchange: answered('5.x', 2),
+    disturb: outageFrom(0),
+    expected: { kind: 'allowed', why: 'outage' },
+  },
+  {
+    name: 'a request that was sent before that answer had come may have held the older one',
+    before: [{ ...EARLIER, endedAt: 1000 }],
+    exchange: answered('4.x', 2),
+    disturb: outageFrom(0),
+    expected: { kind: 'allowed', why: 'outage' },
+  },
+  {
+    name: 'another replica may lag behind',
+    before: [
+      { ...EARLIER, replica: 'replica-2', body: EARLIER.body?.replace('replica-1', 'replica-2') ?? '' },
+    ],
+    exchange: answered('4.x', 2),
+    disturb: outageFrom(0),
+    expected: { kind: 'allowed', why: 'outage' },
+  },
+  {
     name: 'another tenant is wrong',
     exchange: { body: bodyOf('7.x', 3).replaceAll('load-0001', 'load-0002') },
     expected: { kind: 'wrong', message: 'expected load-0001, got load-0002' },
+  },
+  {
+    name: 'so is one that no load test has made',
+    exchange: { body: '{"tenant":{"id":"acme","name":"Acme","hostnames":["acme.example"]},"token":"1.x"}' },
+    expected: { kind: 'wrong', message: 'expected load-0001, got acme' },
   },
   {
     name: 'the id of another tenant over this configuration is torn',
@@ -231,21 +319,39 @@ const CASES: readonly Case[] = [
     expected: { kind: 'failed', message: /closed$/ },
   },
   {
-    name: 'what is no JSON has failed',
+    name: 'a whole answer that is no JSON is torn',
     exchange: { body: '{' },
-    expected: { kind: 'failed', message: /got \{$/ },
+    expected: { kind: 'torn', message: /^expected .* for load-0001, got \{$/ },
   },
   {
-    name: 'so has what is of no such tenant',
-    exchange: { body: '{"tenant":{}}' },
-    expected: { kind: 'failed' },
+    name: 'so are two in one',
+    exchange: { body: bodyOf('7.x', 3) + bodyOf('7.x', 3) },
+    expected: { kind: 'torn' },
   },
-  { name: 'so has nothing', exchange: { body: 'null' }, expected: { kind: 'failed' } },
+  { name: 'so is one without a tenant', exchange: { body: '{"tenant":{}}' }, expected: { kind: 'torn' } },
+  { name: 'so is nothing', exchange: { body: 'null' }, expected: { kind: 'torn' } },
+  {
+    name: 'so is this tenant without its load',
+    exchange: answered('7.x', 3, { load: undefined }),
+    expected: { kind: 'torn' },
+  },
   {
     name: 'that its replica was killed meanwhile explains a failure',
     exchange: { ...CUT, sentTo: 'replica-1' },
     disturb: killAt(1005),
     expected: { kind: 'failed', why: 'byKill' },
+  },
+  {
+    name: 'also of one that waited for a connection to it',
+    exchange: { ...CUT, sentTo: 'replica-1' },
+    disturb: killAt(995),
+    expected: { kind: 'failed', why: 'byKill' },
+  },
+  {
+    name: 'but not what it has answered of its own, and whole',
+    exchange: { status: 500, sentTo: 'replica-1' },
+    disturb: killAt(1005),
+    expected: { kind: 'failed', why: 'unexplained' },
   },
   {
     name: 'a balancer may say whose it was',
@@ -268,7 +374,7 @@ const CASES: readonly Case[] = [
   {
     name: 'nor does it explain that the dead was asked later',
     exchange: { ...CUT, sentTo: 'replica-1' },
-    disturb: killAt(999),
+    disturb: killAt(989),
     expected: { kind: 'failed', why: 'unexplained' },
   },
   {
@@ -289,19 +395,37 @@ const CASES: readonly Case[] = [
     disturb: outageFrom(900),
     expected: { kind: 'failed', why: 'unexplained' },
   },
+  {
+    name: 'nor once its replica reaches the store again',
+    exchange: REFUSED,
+    disturb: outageFrom(900, 5000, { 'replica-1': 999 }),
+    expected: { kind: 'failed', why: 'unexplained' },
+  },
   { name: 'without an outage, it is not explained', exchange: REFUSED, expected: { why: 'unexplained' } },
 ]
 
 t.test('verdicts', async (t) => {
-  for (const { name, exchange: changes, maxAgeMs = 0, disturb, expected } of CASES) {
+  for (const { name, exchange: changes, before = [], maxAgeMs = 0, disturb, expected } of CASES) {
     let now = 0
     const disturbances = new DisturbanceLog(() => now)
     disturb?.(disturbances, (time) => {
       now = time
     })
-    const verdict: Verdict = new Judge({ maxAgeMs, disturbances }).judge(exchange(changes), historyOf())
-    t.match(verdict, expected, name)
+    const judge = new Judge({ maxAgeMs, disturbances, storeMayForget: true })
+    const history = historyOf()
+    for (const earlier of before) judge.judge(exchange(earlier), history)
+    t.match(judge.judge(exchange(changes), history), expected, name)
   }
+})
+
+t.test('where nothing can be lost, a claimed token is stale', async (t) => {
+  const judge = new Judge({ maxAgeMs: 0, disturbances: new DisturbanceLog(), storeMayForget: false })
+  t.match(judge.judge(exchange(answered('claimed', 3)), historyOf()), {
+    kind: 'stale',
+    message: /expected the token of restart 7 or a later one, got claimed/,
+  })
+  const early = exchange({ required: { id: 0, sequence: 0 }, ...answered('claimed', 3) })
+  t.match(judge.judge(early, new TenantHistory()), GOOD, 'but not before one was written')
 })
 
 t.test('what is required', async (t) => {
@@ -315,6 +439,8 @@ t.test('what is required', async (t) => {
   t.equal(history.sequenceAt(9), 3, 'but it tells what was committed by then')
   t.equal(history.sequenceAt(8), 2)
   t.equal(history.sequenceAt(3), 0)
+  t.ok(history.has(9) && history.has(4), 'pending or not, it is known')
+  t.notOk(history.has(8) || history.has(3) || history.has(10))
   history.add({ id: 7, sequence: 2, resolvedAt: 300 })
   t.same(history.required, { id: 7, sequence: 2 }, 'they need not come in their order')
   history.add({ id: 9, sequence: 3, resolvedAt: 400 })
@@ -350,5 +476,6 @@ t.test('a kill is of the replica that is named, from when it is named', async (t
   t.same(log.list(50), [{ kind: 'kill', from: 0.05, to: 0.35, subject: 'replica-1' }])
   t.ok(log.wasKilled('replica-1', 200, 200))
   t.notOk(log.wasKilled('replica-1', 201, 400))
-  t.notOk(log.hadOutage(0, 1000))
+  t.notOk(log.hadOutage('replica-1', 0, 1000))
+  t.notOk(log.hadOutage(undefined, 0, 1000))
 })

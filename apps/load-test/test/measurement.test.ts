@@ -10,6 +10,8 @@ import { Driver } from '../src/driver.ts'
 import type { Exchange } from '../src/exchange.ts'
 import type { Verdict } from '../src/judge.ts'
 import { Ledger } from '../src/ledger.ts'
+import { Measurement } from '../src/measurement.ts'
+import { monotonicMs } from '../src/monotonic-ms.ts'
 import { readRedisCommands, redisCostOf } from '../src/redis-commands.ts'
 import { costOf, ReplicaMetrics } from '../src/replica-metrics.ts'
 import type { Control, Target } from '../src/scene.ts'
@@ -47,9 +49,10 @@ t.test('the number of a restart', async (t) => {
 
 t.test('convergence', async (t) => {
   const counted = (watch: ConvergenceWatch) => {
-    const { first, last, histogram } = watch.results()
+    const { first, last, open, histogram } = watch.results()
     const bars = histogram.filter(({ restarts }) => restarts > 0)
-    return { first: first.max, last: last.max, restarts: last.count, bars: bars.map(({ upToMs }) => upToMs) }
+    const upTo = bars.map(({ upToMs }) => upToMs)
+    return { first: first.max, last: last.max, restarts: last.count, open, bars: upTo }
   }
   const watchOf = (...replicas: string[]) => {
     const watch = new ConvergenceWatch(2)
@@ -57,7 +60,7 @@ t.test('convergence', async (t) => {
     return watch
   }
   const entry = { tenant: 0, id: 5, sequence: 1, resolvedAt: 100 }
-  const none = { first: 0, last: 0, restarts: 0, bars: [] }
+  const none = { first: 0, last: 0, restarts: 0, open: 0, bars: [] }
 
   let watch = watchOf('one', 'two')
   watch.resolved(entry)
@@ -65,15 +68,23 @@ t.test('convergence', async (t) => {
   watch.answered(0, 'one', { id: 5, at: 150 })
   watch.answered(1, 'two', { id: 9, at: 160 })
   watch.answered(0, 'two', { id: 4, at: 170 })
-  t.same(counted(watch), none, 'all replicas that were serving are awaited')
+  t.same(counted(watch), { ...none, open: 1 }, 'all replicas that were serving are awaited')
   watch.answered(0, 'two', { id: 6, at: 180 })
-  t.same(counted(watch), { first: 30, last: 80, restarts: 1, bars: [100] }, 'a later restart will do')
+  t.same(
+    counted(watch),
+    { first: 30, last: 80, restarts: 1, open: 0, bars: [100] },
+    'a later restart will do',
+  )
 
   watch = watchOf('one', 'two')
   watch.answered(0, 'one', { id: 5, at: 90 })
   watch.resolved(entry)
   watch.answered(0, 'two', { id: 5, at: 110 })
-  t.same(counted(watch), { first: 0, last: 10, restarts: 1, bars: [10] }, 'shown before it resolved: at once')
+  t.same(
+    counted(watch),
+    { first: 0, last: 10, restarts: 1, open: 0, bars: [10] },
+    'shown before it resolved: at once',
+  )
 
   watch = watchOf('one', 'two')
   watch.resolved(entry)
@@ -82,7 +93,7 @@ t.test('convergence', async (t) => {
   watch.gone('two')
   t.same(
     counted(watch),
-    { first: 20, last: 20, restarts: 1, bars: [20] },
+    { first: 20, last: 20, restarts: 1, open: 0, bars: [20] },
     'neither the dead nor the unborn are awaited',
   )
 
@@ -103,9 +114,13 @@ t.test('convergence', async (t) => {
   watch.resolved(entry)
   watch.answered(0, 'one', { id: 5, at: 30_000 })
   watch.forgetSilent(5000)
-  t.same(counted(watch), none)
+  t.same(counted(watch), { ...none, open: 1 })
   watch.forgetSilent(5001)
-  t.same(counted(watch), { first: 29_900, last: 29_900, restarts: 1, bars: [null] }, 'nor the silent')
+  t.same(
+    counted(watch),
+    { first: 29_900, last: 29_900, restarts: 1, open: 0, bars: [null] },
+    'nor the silent',
+  )
 
   watch = watchOf('one')
   watch.resolved(entry)
@@ -113,6 +128,27 @@ t.test('convergence', async (t) => {
   t.same(counted(watch), none, 'what nobody has shown tells nothing')
   watch.resolved({ ...entry, id: 6, resolvedAt: undefined })
   t.same(counted(watch), none, 'nor does what is pending')
+})
+
+t.test('a restart that was written later does not say how fast it was seen', async (t) => {
+  const ledger = Ledger.ofCapacity(8)
+  const measurement = new Measurement({
+    tenants: 1,
+    maxAgeMs: 0,
+    ledger,
+    disturbances: new DisturbanceLog(),
+    storeMayForget: false,
+  })
+  const tenant = { index: 0, id: 'load-0001', hostname: 'load-0001.localhost', version: 1 }
+  const entry = { tenant: 0, sequence: 1, resolvedAt: measurement.startedAt }
+  measurement.convergence.answered(0, 'one', { id: 1, at: measurement.startedAt })
+  ledger.append({ ...entry, id: 2, resolvedAt: undefined })
+  ledger.append({ ...entry, id: 2 })
+  t.equal(measurement.required(tenant).id, 2, 'it is required all the same')
+  t.equal(measurement.convergence.results().open, 0)
+  ledger.append({ ...entry, id: 3 })
+  measurement.required(tenant)
+  t.equal(measurement.convergence.results().open, 1)
 })
 
 t.test('a spread is exact', async (t) => {
@@ -150,7 +186,13 @@ t.test('the timeline', async (t) => {
 
 t.test('the tally', async (t) => {
   const tenant = { index: 0, id: 'load-0001', hostname: 'load-0001.localhost', version: 1 }
-  const exchange = { tenant, replica: 'replica-2', sentTo: undefined, server: 'replica-10' } as Exchange
+  const exchange = {
+    tenant,
+    replica: 'replica-2',
+    sentTo: undefined,
+    server: 'replica-10',
+    body: '',
+  } as Exchange
   const tally = new Tally()
   const failed: Verdict = { kind: 'failed', why: 'byKill', message: 'gone' }
   tally.add(exchange, failed, 1)
@@ -161,10 +203,19 @@ t.test('the tally', async (t) => {
   tally.add(exchange, { kind: 'allowed', why: 'outage', ageMs: 30 }, 23)
   tally.add(exchange, { kind: 'allowed', why: 'outage', ageMs: 20 }, 24)
   tally.add(exchange, { kind: 'allowed', why: 'maxAge', ageMs: 10 }, 25)
-  t.equal(tally.requests, 26)
+  tally.add(exchange, { kind: 'claimed' }, 25)
+  t.equal(tally.requests, 27)
   t.same(tally.verdicts, { stale: 1, failed: 21, torn: 0, wrong: 0 })
   t.same(tally.failures, { byKill: 1, byOutage: 0, unexplained: 20 })
-  t.same(tally.allowed, { duringOutage: 2, withinMaxAge: 1, oldestOutageMs: 30, oldestWithinMaxAgeMs: 10 })
+  t.match(tally.allowed, {
+    duringOutage: 2,
+    unchecked: 0,
+    withinMaxAge: 1,
+    claimed: 1,
+    oldestOutageMs: 30,
+    oldestUncheckedMs: 0,
+    oldestWithinMaxAgeMs: 10,
+  })
   t.equal(tally.findings.length, 13, 'the first twelve of each kind')
   t.same(tally.findings[12], {
     at: 21,
@@ -174,9 +225,36 @@ t.test('the tally', async (t) => {
     message: 'old',
   })
   t.same(tally.answers(), [
-    { name: 'replica-2', answers: 24 },
+    { name: 'replica-2', answers: 25 },
     { name: 'replica-10', answers: 1 },
   ])
+})
+
+t.test('what a replica may have served unchecked is open until it is known', async (t) => {
+  const tenant = { index: 0, id: 'load-0001', hostname: 'load-0001.localhost', version: 1 }
+  const good = { tenant, replica: 'one', sentTo: undefined, server: undefined, body: '' } as Exchange
+  const refused = { ...good, body: '{"code":"TENANTRY_ERR_STORE_UNREACHABLE"}' }
+  const tally = new Tally()
+  const failed: Verdict = { kind: 'failed', why: 'unexplained', message: 'expected 200, got 503' }
+  const stale: Verdict = { kind: 'stale', message: 'old', ageMs: 40 }
+  tally.add(good, stale, 1)
+  tally.add({ ...good, replica: 'two' }, stale, 2)
+  tally.add(good, { kind: 'stale', message: 'back in time' }, 3)
+  tally.add(refused, failed, 4)
+  tally.add({ ...refused, replica: 'two' }, failed, 5)
+  tally.add(good, failed, 6)
+  t.match(tally.verdicts, { stale: 3, failed: 3 }, 'until then, it counts')
+  t.same(
+    tally.settle(({ replica }) => replica === 'one'),
+    [1],
+  )
+  t.match(tally.verdicts, { stale: 2, failed: 3 })
+  t.match(tally.allowed, { unchecked: 1, oldestUncheckedMs: 40 })
+  t.same(tally.failures, { byKill: 0, byOutage: 1, unexplained: 2 })
+  t.same(
+    tally.findings.map(({ at }) => at),
+    [2, 3, 5, 6],
+  )
 })
 
 t.test('what replicas tell of themselves', async (t) => {
@@ -214,6 +292,48 @@ sample_authority_reads_total{kind="lookup"} 3
   t.same(costOf(undefined, 1000), {})
 })
 
+t.test('when a replica may have served unchecked, by what it tells', async (t) => {
+  let losses = 3
+  let reachable = 1
+  const server = createServer((_request, response) => {
+    response.end(`tenantry_store_reachable ${reachable}
+tenantry_store_losses_total ${losses}
+sample_replica_info{replica="one\\\\\\"1"} 1
+process_start_time_seconds 1
+`)
+  }).listen(0, '127.0.0.1')
+  t.teardown(() => void server.close())
+  await new Promise((resolve) => server.once('listening', resolve))
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const metrics = new ReplicaMetrics(async () => [url])
+  const replica = 'one\\"1'
+  /** Reads it, and resolves to whether it may have been unchecked since the reading before. */
+  async function read(): Promise<boolean> {
+    const from = monotonicMs()
+    await metrics.read()
+    return metrics.mayBeUnchecked(replica, { from, to: monotonicMs() })
+  }
+
+  await metrics.read()
+  t.notOk(await read(), 'what it has lost before is over')
+  const between = monotonicMs()
+  const short = { from: between, to: between }
+  losses += 1
+  t.notOk(metrics.mayBeUnchecked(replica, short))
+  t.ok(await read())
+  t.ok(metrics.mayBeUnchecked(replica, short), 'it was seen at the next reading')
+  t.notOk(metrics.mayBeUnchecked('another', short))
+  t.notOk(await read(), 'it has reached it again before that reading')
+  losses += 1
+  reachable = 0
+  t.ok(await read())
+  t.ok(await read(), 'it is still away')
+  reachable = 1
+  t.ok(await read(), 'it was, until some time before this reading')
+  t.notOk(await read())
+  t.notOk(metrics.mayBeUnchecked(replica, { from: monotonicMs(), to: Number.POSITIVE_INFINITY }))
+})
+
 t.test('what Redis was asked', async (t) => {
   const redis = await startRedis()
   t.teardown(() => redis.stop())
@@ -244,7 +364,8 @@ t.test('what Redis was asked', async (t) => {
 })
 
 t.test('disturbances', async (t) => {
-  const log = new DisturbanceLog(() => 0)
+  let now = 0
+  const log = new DisturbanceLog(() => now)
   const gone: string[] = []
   let killed = () => {}
   const control: Control = {
@@ -257,7 +378,10 @@ t.test('disturbances', async (t) => {
       })
       return 'replica-3'
     },
-    outage: async (ms) => {
+    outage: async (ms, onReach) => {
+      now = 1
+      onReach('replica-1')
+      now = 5
       throw new Error(`no outage of ${ms} ms today`)
     },
   }
@@ -279,6 +403,8 @@ t.test('disturbances', async (t) => {
   await t.rejects(disturbances.advance(0.8) as Promise<void>, /no outage of 7 ms today/)
   t.equal(disturbances.advance(1), undefined)
   await disturbances.end()
+  t.ok(log.hadOutage('replica-4', 2, 9))
+  t.notOk(log.hadOutage('replica-1', 2, 9), 'it is over for whoever reaches the store again')
   t.match(log.list(0), [
     { kind: 'kill', subject: 'replica-3' },
     { kind: 'add', subject: 'replica-5' },
@@ -338,11 +464,42 @@ t.test('the driver', async (t) => {
     t.fail('expected an ä', { body, status, token, error })
   }
 
+  ended.length = 0
+  const between: number[] = []
+  let lookUps = 0
+  const single = new Driver({
+    tenants,
+    connections: 1,
+    requests: 5,
+    targets: () => servers.slice(0, 1),
+    required: () => {
+      lookUps += 1
+      return { id: between.length, sequence: 1 }
+    },
+    onEnd: (request) => {
+      ended.push(request)
+      // The next one is given away by then, and the connection is not free: undici leaves it a turn of the event loop.
+      queueMicrotask(() => between.push(monotonicMs()))
+    },
+  })
+  t.equal(lookUps, 0, 'while there is no connection, nothing is sent')
+  await single.end()
+  t.same(
+    ended.map(({ required }) => required.id),
+    [0, 1, 2, 3, 4],
+    'what is required is looked up when the request is written, not when it is given away',
+  )
+  for (const [index, { dispatchedAt, sentAt }] of ended.slice(1).entries()) {
+    const time = between[index] as number
+    t.ok(dispatchedAt <= time && time <= sentAt, 'so is the time from which it is measured')
+  }
+
   const nobody = [{ origin: `http://127.0.0.1:${await freePort()}`, replica: 'nobody' }]
   ended.length = 0
   await new Driver({ tenants, connections: 2, requests: 4, targets: () => nobody, required, onEnd }).end()
   t.equal(ended.length, 4)
   t.match(ended[0], { status: undefined, error: { code: 'ECONNREFUSED' }, sentTo: 'nobody' })
+  t.ok(ended.every(({ dispatchedAt, sentAt, endedAt }) => dispatchedAt === sentAt && sentAt <= endedAt))
 
   const mistaken = () => {
     throw new Error('a mistake of the measurement')

@@ -199,7 +199,7 @@ t.test('a run of a second, one with gaps, and one that measured nothing have a p
     results: {
       ...sampleResults({ seconds: 0 }),
       requestsPerSecond: 0,
-      convergence: { first: none, last: none, histogram: [] },
+      convergence: { first: none, last: none, open: 0, histogram: [] },
       cost: { replicas: [] },
     },
   })

@@ -59,11 +59,13 @@ t.test('replicas behind HAProxy', async (t) => {
     await redis.ping()
     await traffic.untilReplicas(2)
     const from = performance.now()
-    const outage = control.outage(1000)
+    const back: string[] = []
+    const outage = control.outage(1000, (replica) => back.push(replica))
     await redis.ping()
     t.ok(performance.now() - from >= 1000, 'nothing is answered meanwhile')
     await outage
     t.strictSame(await storeReachable(scene), [1, 1])
+    t.equal(back.length, 2, 'each was told')
     t.strictSame(await traffic.stop(), [], 'what is in memory is served meanwhile')
   })
 
@@ -113,7 +115,9 @@ t.test('replicas without HAProxy are asked by turns, and the last one cannot be 
 
 t.test('what is not there is told', async (t) => {
   const path = process.env.PATH
-  process.env.PATH = ''
+  // A shell is all that is left: it sees to what is started here.
+  const programs = t.testdir({ sh: t.fixture('symlink', '/bin/sh') })
+  process.env.PATH = programs
   t.teardown(() => {
     process.env.PATH = path
   })

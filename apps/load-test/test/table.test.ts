@@ -31,10 +31,7 @@ t.test('failures that the run made itself are explained, others are not passed o
     table(sampleResults({}, { verdicts: { stale: 0, failed: 1200, torn: 0, wrong: 0 }, failures }))
   const explained = failing({ byKill: 1000, byOutage: 200, unexplained: 0 })
   t.match(explained, /^PASSED: 0 stale, 1,200 failed/)
-  t.match(
-    joined(explained),
-    '1,200 requests failed, all because a replica was killed or the store was kept away.',
-  )
+  t.match(joined(explained), '1,200 requests failed, all because a replica was killed or the store was away.')
   t.match(explained, /By a kill +1,000 /)
   t.match(explained, /By the outage +200 /)
   const unexplained = failing({ byKill: 1199, byOutage: 0, unexplained: 1 })
@@ -42,9 +39,17 @@ t.test('failures that the run made itself are explained, others are not passed o
   t.match(joined(unexplained), 'but 1 request failed for a reason that nobody knows')
 })
 
+t.test('a run that ended before its time says so, and why', async (t) => {
+  const early = table(sampleResults({}, { endedEarly: 'replica-1 ended with 1, not with 0\n  its log' }))
+  t.match(joined(early), /^PASSED: .* It ended before its time: replica-1 ended with 1, not with 0\. /)
+  t.notMatch(table(sampleResults()), 'before its time')
+})
+
 t.test('a run without answers or without restarts proves nothing, and says so', async (t) => {
   const restarts = { plain: 0, changes: 0, pending: 0, failed: 12 }
-  t.match(table(sampleResults({}, { restarts })), /^PROVES NOTHING: .*\nNo tenant was restarted/)
+  t.match(table(sampleResults({}, { restarts })), /^PROVES NOTHING: .*\nNo restart had resolved/)
+  const pending = { plain: 7, changes: 5, pending: 12, failed: 0 }
+  t.match(table(sampleResults({}, { restarts: pending })), /^PROVES NOTHING: .*\nNo restart had resolved/)
   t.match(table(sampleResults({ seconds: 0 })), /^PROVES NOTHING: .* in 0 requests\nNo request was answered/)
   const verdicts = { stale: 0, failed: 30, torn: 0, wrong: 0 }
   const refused = sampleResults({}, { requests: 30, verdicts })
@@ -75,7 +80,13 @@ t.test('numbers have thousands separators and units, and what is unknown is not 
   t.match(whole, /Restarts +598 +301 plain, 297 with a changed configuration\n/)
   t.match(whole, /Written later +3 .*\n +Not restarted +2 /)
   t.match(whole, /Until the last replica +21\.6 ms median +p99 64\.9 ms, longest 132 ms, of \d+ restarts\n/)
-  t.match(whole, /Builds +2,392 +4\.0 for each restart, on all replicas\n/)
+  t.match(
+    whole,
+    /Builds +2,392 +4\.0 for each restart, on all replicas, with the\s+first build of each tenant\n/,
+  )
+  t.notMatch(whole, 'Not at every replica')
+  const open = table({ ...results, convergence: { ...results.convergence, open: 3 } })
+  t.match(joined(open), /Not at every replica +3 +when the run ended: a replica that was serving/)
   t.match(whole, /Reads of the authority +2,492 +2,392 loads, 100 lookups; 0\.21 for 100 requests\n/)
   t.match(whole, /Redis commands +13\.7 +for 100 requests, MGET 98\.\d %, HSET 0\.\d %\n/)
   t.match(whole, /CPU of the replicas +91\.4 µs +for each request$/m)
@@ -90,8 +101,16 @@ t.test('old answers that are allowed are told, with their age', async (t) => {
   const aged = table({
     ...results,
     settings: { ...results.settings, maxAgeMs: 50 },
-    allowed: { duringOutage: 0, withinMaxAge: 1300, oldestOutageMs: 0, oldestWithinMaxAgeMs: 48.7 },
+    allowed: { ...results.allowed, withinMaxAge: 1300, oldestWithinMaxAgeMs: 48.7 },
   })
+  const lost = table({ ...results, allowed: { ...results.allowed, unchecked: 12, oldestUncheckedMs: 310 } })
+  t.match(
+    joined(lost),
+    /A replica lost the store +12 answers +by itself, and did not check; up to 310 ms after/,
+  )
+  const claimed = table({ ...results, allowed: { ...results.allowed, claimed: 7 } })
+  t.match(claimed, /Under a claimed token +7 answers +the store had lost a token/)
+  t.match(joined(claimed), 'no older than it may be')
   t.match(aged, 'checks up to 50 ms old')
   t.match(aged, /Within the age of a check +1,300 answers +up to 48\.7 ms after the restart that it missed/)
   t.match(joined(aged), 'no older than it may be')

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import type { Server } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
+import type { Socket } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import { type HeartbeatStore, hostDirectory, type Token, type TokenStore } from '@tenantry/core'
 import tenantry, { type TenantryOptions } from '@tenantry/fastify'
@@ -33,7 +34,8 @@ export interface SampleServerOptions {
   check?: TenantryOptions['check']
   /**
    * Fires when this replica is going to be closed, while it still serves: `GET /healthz` says 503 from then on, and
-   * every answer asks its client to come back on another connection.
+   * every answer of a route asks its client to come back on another connection, unless others wait behind it on this
+   * one.
    * @default it is closed without notice
    */
   leaving?: AbortSignal
@@ -79,9 +81,16 @@ async function registerSampleServer(app: FastifyInstance, options: SampleServerO
   app.setErrorHandler(replyWithError)
   app.setNotFoundHandler(replyWithNotFound)
 
+  // Of each connection the request that came last. Node ends the connection after an answer that says so, and what was
+  // sent behind that one would never be answered.
+  const latest = new WeakMap<Socket, IncomingMessage>()
+  app.addHook('onRequest', ({ raw }, _reply, next) => {
+    latest.set(raw.socket, raw)
+    next()
+  })
   // At the answer, so that requests that were under way when it began say so, too.
-  app.addHook('onSend', (_request, reply, _payload, next) => {
-    if (leaving.aborted) reply.header('connection', 'close')
+  app.addHook('onSend', ({ raw }, reply, _payload, next) => {
+    if (leaving.aborted && latest.get(raw.socket) === raw) reply.header('connection', 'close')
     next()
   })
 

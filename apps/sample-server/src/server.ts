@@ -5,7 +5,7 @@ import { MemoryTokenStore } from '@tenantry/core'
 import { RedisHeartbeats, RedisTokenStore } from '@tenantry/redis'
 import closeWithGrace from 'close-with-grace'
 import Fastify, { type FastifyInstance } from 'fastify'
-import { collectDefaultMetrics, Registry } from 'prom-client'
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import { createAdminServer } from './admin.ts'
 import { MAX_SLOW_MS, sampleServer, serverOptions } from './app.ts'
 import { AuthorityTenants } from './authority-tenants.ts'
@@ -54,11 +54,19 @@ async function start(): Promise<void> {
   await app.ready()
   if (ADMIN_PORT !== undefined) {
     measurePool(app.tenants, registry)
+    tellReplica(REPLICA_ID, registry)
     collectDefaultMetrics({ register: registry })
     // First: whoever finds this replica serving can read its metrics.
     await listenForAdmin(admin, ADMIN_HOST, ADMIN_PORT)
   }
   await app.listen({ host: HOST, port: PORT })
+}
+
+/** Whose metrics these are, by the name that its answers bear: behind one address there may be many. */
+function tellReplica(replica: string, registry: Registry): void {
+  const name = 'sample_replica_info'
+  const help = 'What the replica calls itself, as x-tenantry-replica does. Always 1.'
+  new Gauge({ name, help, labelNames: ['replica'], registers: [registry] }).set({ replica }, 1)
 }
 
 async function listenForAdmin(admin: FastifyInstance, host: string, port: number): Promise<void> {

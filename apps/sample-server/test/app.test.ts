@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { MemoryTokenStore } from '@tenantry/core'
-import { ask } from '@tenantry/testing'
+import { ask, eventually } from '@tenantry/testing'
 import t from 'tap'
 import { ACME, GLOBEX, serve } from './support/serve.ts'
 
@@ -257,6 +257,32 @@ t.test('/healthz needs no tenant', async (t) => {
     t.same(json(), { status: 'ok' })
     t.equal(headers['x-tenantry-token'], undefined)
   }
+})
+
+t.test('a server that leaves asks its clients to come back on another connection', async (t) => {
+  const leaving = new AbortController()
+  const { port, log } = await serve(t, undefined, { leaving: leaving.signal })
+  const keepAlive = { headers: { ...acme.headers, connection: 'keep-alive' } }
+  t.not((await ask(port, '/whoami', keepAlive)).headers.connection, 'close')
+  const slow = ask(port, '/slow?ms=500', keepAlive)
+  await eventually(() => log.some((line) => line.includes('answering slowly')), { timeoutMs: 30_000 })
+  leaving.abort()
+  t.equal((await slow).headers.connection, 'close', 'also those that have waited since before')
+
+  t.test('and answers all that they have sent on this one', async (t) => {
+    const socket = connect(port, '127.0.0.1')
+    const request = (path: string) => `GET ${path} HTTP/1.1\r\nHost: acme.localhost\r\n\r\n`
+    socket.write(['/slow?ms=100', '/whoami', '/nowhere'].map(request).join(''))
+    const answers = (await text(socket)).split(/(?=HTTP\/1\.1 )/)
+    t.same(
+      answers.map((answer) => [answer.slice(9, 12), /^connection: close\r$/im.test(answer)]),
+      [
+        ['200', false],
+        ['200', false],
+        ['404', true],
+      ],
+    )
+  })
 })
 
 t.test('every lease comes back', async (t) => {

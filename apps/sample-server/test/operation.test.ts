@@ -1,23 +1,18 @@
-import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
-import { Agent, type IncomingMessage, request } from 'node:http'
-import { text } from 'node:stream/consumers'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { ask, eventually, type StartedProcess, startRedis } from '@tenantry/testing'
+import { ask, startRedis } from '@tenantry/testing'
 import t from 'tap'
-import { startServer } from './support/start-server.ts'
+import { patiently } from './support/patiently.ts'
+import { adminPortOf, startServer } from './support/start-server.ts'
 
 const acme = { headers: { host: 'acme.localhost' } }
 const globex = { headers: { host: 'globex.localhost' } }
 
-/** A busy machine may take its time. */
-const patiently: typeof eventually = (condition) => eventually(condition, { timeoutMs: 30_000 })
-
-/** The port that a server with `ADMIN_PORT: '0'` was given. */
-function adminPortOf({ lines }: StartedProcess): number {
-  const line = lines.find((line) => line.includes('Metrics at '))
-  return Number(/Metrics at http:\/\/127\.0\.0\.1:(\d+)\/metrics/.exec(line ?? '')?.[1])
-}
+/** Asks until the answer is another than 503: for a check there are 250 ms, and a busy machine may not keep to that. */
+const askPatiently: typeof ask = (...question) =>
+  patiently(async () => {
+    const answer = await ask(...question)
+    return answer.status !== 503 && answer
+  })
 
 /** What `/metrics` says: values by name and labels. */
 async function scrape(port: number): Promise<Record<string, number>> {
@@ -49,14 +44,21 @@ t.test('the admin port', async (t) => {
       'two',
       'tenantry:all',
       'a',
+      'tenantry:all-hosts',
+      'h',
     )
-    for (const site of [acme, acme, globex]) t.equal((await ask(server.port, '/whoami', site)).status, 200)
+    for (const site of [acme, acme, globex]) {
+      t.equal((await askPatiently(server.port, '/whoami', site)).status, 200)
+    }
     await redis.cli('SET', 'tenantry:tenant:acme', 'three')
-    t.equal((await ask(server.port, '/whoami', acme)).json().token, 'three')
+    await patiently(async () => (await ask(server.port, '/whoami', acme)).json().token === 'three')
     // The end of a lease, and what comes of it, is after the answer.
     const metrics = await patiently(async () => {
       const metrics = await scrape(admin)
-      return metrics.tenantry_disposed_total === 1 && metrics.tenantry_leases === 0 && metrics
+      const { tenantry_disposed_total, tenantry_leases, tenantry_store_reachable } = metrics
+      return (
+        tenantry_disposed_total === 1 && tenantry_leases === 0 && tenantry_store_reachable === 1 && metrics
+      )
     })
     t.match(metrics, {
       tenantry_tenants: 2,
@@ -65,21 +67,22 @@ t.test('the admin port', async (t) => {
       tenantry_builds_waiting: 0,
       tenantry_lookups_running: 0,
       tenantry_lookups_waiting: 0,
-      tenantry_store_reachable: 1,
       tenantry_builds_total: 3,
       tenantry_build_failures_total: 0,
       tenantry_build_duration_seconds_count: 3,
       'tenantry_build_duration_seconds_bucket{le="+Inf"}': 3,
       tenantry_replaced_total: 1,
       tenantry_evicted_total: 0,
-      tenantry_key_failures_total: 0,
+      tenantry_disposed_leased_total: 0,
+      tenantry_dispose_failures_total: 0,
+      tenantry_lookup_failures_total: 0,
+      tenantry_hostnames_failures_total: 0,
       'sample_authority_reads_total{kind="load"}': 3,
       'sample_authority_reads_total{kind="lookup"}': 2,
       process_cpu_user_seconds_total: Number,
       nodejs_eventloop_lag_p99_seconds: Number,
     })
-    const seconds = metrics.tenantry_build_duration_seconds_sum as number
-    t.ok(seconds > 0 && seconds < 30, `${seconds} s of builds`)
+    t.ok((metrics.tenantry_build_duration_seconds_sum as number) > 0)
   })
 
   t.test('counts a lease while it is held', async () => {
@@ -125,18 +128,22 @@ t.test('the admin port', async (t) => {
 
   t.test('is the only one with metrics: at a tenant they are a page that is not there', async (t) => {
     for (const host of ['acme.localhost', 'nobody.localhost', '127.0.0.1']) {
-      const { status, body } = await ask(server.port, '/metrics', { headers: { host } })
+      const { status, body } = await askPatiently(server.port, '/metrics', { headers: { host } })
       t.ok(status === 404 || status === 400, `${host}: ${status}`)
       t.notMatch(body, /tenantry_/)
     }
-    t.equal((await ask(server.port, '/metrics', acme)).json().code, 'SAMPLE_ERR_NOT_FOUND')
+    t.equal((await askPatiently(server.port, '/metrics', acme)).json().code, 'SAMPLE_ERR_NOT_FOUND')
   })
 
-  t.test('tells a key that fails, and that the store is away', async (t) => {
+  t.test('tells a key that fails, and that the store is away', async () => {
+    const { tenantry_key_failures_total: before = Number.NaN } = await scrape(admin)
     await redis.cli('DEL', 'tenantry:tenant:globex')
     await redis.cli('RPUSH', 'tenantry:tenant:globex', 'not a token')
-    await ask(server.port, '/whoami', globex)
-    t.match(await scrape(admin), { tenantry_key_failures_total: 1, tenantry_store_reachable: 1 })
+    await patiently(async () => {
+      await ask(server.port, '/whoami', globex)
+      const { tenantry_key_failures_total: failures = 0, tenantry_store_reachable } = await scrape(admin)
+      return failures > before && tenantry_store_reachable === 1
+    })
     await redis.stop()
     await patiently(async () => {
       await ask(server.port, '/whoami', acme)
@@ -156,104 +163,20 @@ t.test('a server without ADMIN_PORT has none', async (t) => {
 t.test('CHECK_MAX_AGE_MS spares checks, and delays restarts by so much', async (t) => {
   const redis = await startRedis()
   t.teardown(() => redis.stop())
-  await redis.cli('MSET', 'tenantry:tenant:acme', 'one', 'tenantry:all', 'a')
+  await redis.cli('MSET', 'tenantry:tenant:acme', '0', 'tenantry:all', 'a', 'tenantry:all-hosts', 'h')
   const environment = { REDIS_URL: redis.url }
   const [checking, sparing] = await Promise.all([
     startServer(t, environment),
     startServer(t, { ...environment, CHECK_MAX_AGE_MS: '300000' }),
   ])
-  const token = async ({ port }: { port: number }) => (await ask(port, '/whoami', acme)).json().token
-  t.same(await Promise.all([token(checking), token(sparing)]), ['one', 'one'])
-  await redis.cli('SET', 'tenantry:tenant:acme', 'two')
-  t.same(await Promise.all([token(checking), token(sparing)]), ['two', 'one'])
+  const token = async ({ port }: { port: number }) => (await askPatiently(port, '/whoami', acme)).json().token
+  t.same(await Promise.all([token(checking), token(sparing)]), ['0', '0'])
+  // More than once, since its sweep takes restarts up, too, whenever it comes.
+  let restarts = 0
+  await patiently(async () => {
+    restarts += 1
+    await redis.cli('SET', 'tenantry:tenant:acme', `${restarts}`)
+    await patiently(async () => (await token(checking)) === `${restarts}`)
+    return (await token(sparing)) !== `${restarts}`
+  })
 })
-
-t.test('a server that leaves gives notice, and goes on serving meanwhile', async (t) => {
-  const server = await startServer(t, { ADMIN_PORT: '0', NOTICE_MS: '60000' })
-  const admin = adminPortOf(server)
-  t.not((await ask(server.port, '/whoami', keepAlive(acme))).headers.connection, 'close')
-  const slow = ask(server.port, '/slow?ms=5000', keepAlive(acme))
-  await patiently(() => server.lines.some((line) => line.includes('answering slowly')))
-
-  server.child.kill('SIGTERM')
-  await patiently(async () => (await ask(server.port, '/healthz')).status === 503)
-  for (const port of [server.port, admin]) {
-    const { status, json } = await ask(port, '/healthz')
-    t.equal(status, 503)
-    t.same(json(), { status: 'closing' })
-  }
-  const served = await ask(server.port, '/whoami', keepAlive(acme))
-  t.equal(served.status, 200)
-  t.equal(served.headers.connection, 'close', 'the client shall come back on another connection')
-  t.equal((await slow).headers.connection, 'close', 'also the one that has waited since before')
-  const unknown = await ask(server.port, '/whoami', keepAlive({ headers: { host: 'nobody.localhost' } }))
-  t.equal(unknown.status, 404)
-  t.equal(unknown.headers.connection, 'close', 'also the one that is refused')
-  t.equal((await ask(admin, '/metrics')).status, 200)
-
-  server.child.kill('SIGTERM')
-  t.equal(await server.exit, 1, 'a second signal ends it at once')
-})
-
-t.test('a server in a terminal leaves without notice', async (t) => {
-  const server = await startServer(t, { NOTICE_MS: '60000' })
-  server.child.kill('SIGINT')
-  t.equal(await server.exit, 0)
-})
-
-t.test('no request fails while a replica ends to which a balancer gives requests', async (t) => {
-  const [leaving, staying] = await Promise.all([
-    startServer(t, { NOTICE_MS: undefined, LOG_LEVEL: 'info' }),
-    startServer(t, { LOG_LEVEL: 'info' }),
-  ])
-  const targets = new Set([leaving.port, staying.port])
-  const answers: { port: number; status: number | string }[] = []
-  let over = false
-
-  // What a balancer does: one target after the other, on connections that it keeps, as long as its checks go well.
-  async function drive(agent: Agent) {
-    for (let turn = 0; !over; turn += 1) {
-      const port = [...targets][turn % targets.size] as number
-      const status = await askBy(agent, port).catch(({ code }) => code)
-      answers.push({ port, status })
-    }
-    agent.destroy()
-  }
-  async function check() {
-    while (!over) {
-      const { status } = await ask(leaving.port, '/healthz').catch(() => ({ status: 0 }))
-      if (status !== 200) targets.delete(leaving.port)
-      await sleep(50)
-    }
-  }
-  const work = [
-    ...Array.from({ length: 4 }, () => drive(new Agent({ keepAlive: true, maxSockets: 1 }))),
-    check(),
-  ]
-  const served = (port: number) => answers.filter((answer) => answer.port === port).length
-  await patiently(() => served(leaving.port) > 100 && served(staying.port) > 100)
-  leaving.child.kill('SIGTERM')
-  t.equal(await leaving.exit, 0)
-  const before = served(staying.port)
-  await patiently(() => served(staying.port) > before + 100)
-  over = true
-  await Promise.all(work)
-
-  t.same(
-    answers.filter(({ status }) => status !== 200),
-    [],
-  )
-  t.notOk(targets.has(leaving.port))
-})
-
-/** As a client asks that would like to keep its connection. */
-function keepAlive({ headers }: { headers: { host: string } }) {
-  return { headers: { ...headers, connection: 'keep-alive' } }
-}
-
-async function askBy(agent: Agent, port: number): Promise<number | undefined> {
-  const outgoing = request({ host: '127.0.0.1', port, path: '/whoami', agent, ...acme }).end()
-  const [response] = (await once(outgoing, 'response')) as [IncomingMessage]
-  await text(response)
-  return response.statusCode
-}

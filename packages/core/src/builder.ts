@@ -62,7 +62,7 @@ export class Builder<Config, Tenant> {
 
     const stamp = await this.#stamp(build, slot, found)
     build.setStamp(stamp)
-    await slot.moveTo(this.#options.buildSlots)
+    await this.#moveTo(this.#options.buildSlots, build, slot)
     const stamped = { tenant: stamp.tenant.token, all: stamp.all.token }
     noteTokens(build, stamped)
     const made = await this.#inTime(build, stamped, () => this.#make(build))
@@ -111,10 +111,18 @@ export class Builder<Config, Tenant> {
     const { lookupSlots, reader } = this.#options
     const { tokens, tenant, all, allHosts } = found
     if (tenant !== null && all !== null) return { tenant, all }
-    await slot.moveTo(lookupSlots)
+    await this.#moveTo(lookupSlots, build, slot)
     const config = await this.#inTime(build, tokens, () => this.#load(build))
     if (config === undefined) throw this.#notFound(build.key, tokens, allHosts)
     return { all: all ?? (await reader.claim(ALL)), tenant: tenant ?? (await reader.claim(build.key)) }
+  }
+
+  /** Goes on in a slot of another kind; those who trace the build are told how long it waits for that, too. */
+  async #moveTo(slots: Slots, { trace }: Build<Tenant>, slot: Slot): Promise<void> {
+    const { clock } = this.#options.pool
+    const askedAt = clock.now()
+    await slot.moveTo(slots)
+    if (trace !== undefined) trace.waitedMs += clock.now() - askedAt
   }
 
   /** Runs `load` and `create` within the build's time limit. A failure backs off. */
@@ -172,12 +180,13 @@ export class Builder<Config, Tenant> {
     step: 'loadMs' | 'createMs',
     run: () => T | Promise<T>,
   ): Promise<T> {
+    if (trace === undefined) return run()
     const { clock } = this.#options.pool
     const beganAt = clock.now()
     try {
       return await run()
     } finally {
-      if (trace !== undefined) trace[step] = (trace[step] ?? 0) + clock.now() - beganAt
+      trace[step] = (trace[step] ?? 0) + clock.now() - beganAt
     }
   }
 

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import { EventEmitter } from 'node:events'
 import { type Clock, systemClock, type Timer } from './clock.ts'
 import { guarded } from './guarded.ts'
@@ -58,6 +59,8 @@ export class Heartbeat extends EventEmitter<HeartbeatEvents> {
   readonly #clock: Clock
   readonly #startedAt = new Date()
   readonly #news: HeartbeatNews
+  /** Where beats run: they tell of many requests, and are nobody's. */
+  readonly #context = new AsyncResource('TenantryHeartbeat')
   #timer: Timer | undefined
   /** When the last beat began. */
   #beganAt = Number.NEGATIVE_INFINITY
@@ -114,7 +117,8 @@ export class Heartbeat extends EventEmitter<HeartbeatEvents> {
     const soon = this.#news.any || this.#failingSince !== undefined
     const earliest = this.#beganAt + (soon ? this.#everyMs : KEEP_ALIVE_MS)
     if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer)
-    this.#timer = this.#clock.setTimeout(() => this.#begin(), Math.max(earliest - now, GATHER_MS))
+    const begin = () => this.#context.runInAsyncScope(() => this.#begin())
+    this.#timer = this.#clock.setTimeout(begin, Math.max(earliest - now, GATHER_MS))
     this.#timer.unref()
   }
 

@@ -33,8 +33,9 @@ export class PooledTenants<Tenant> {
     this.#pooled = new LRUCache({
       max: options.maxTenants,
       disposeAfter: (pooled, _id, reason) => {
-        if (reason !== 'evict') return
-        this.#byKey.delete(pooled.key)
+        // Whoever deletes one ends it. All others leave here: for another tenant, or for another of the same id.
+        if (reason === 'delete') return
+        if (this.#byKey.get(pooled.key) === pooled) this.#byKey.delete(pooled.key)
         this.#leave(pooled, new TenantryError('TENANTRY_ERR_TENANT_EVICTED'))
         tell('evicted', { id: pooled.id, token: pooled.stamp.tenant.token })
       },
@@ -97,8 +98,9 @@ export class PooledTenants<Tenant> {
 
   enter(pooled: PooledTenant<Tenant>): void {
     this.#outside.delete(pooled)
-    this.#pooled.set(pooled.id, pooled)
+    // First: whoever is told of the one that leaves for it finds it by its key, too.
     this.#byKey.set(pooled.key, pooled)
+    this.#pooled.set(pooled.id, pooled)
   }
 
   /** Takes in an answer: what it outdates leaves at once; what stands has been checked when the answer was asked for. */

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import type { Clock } from './clock.ts'
 import { TenantryError } from './errors.ts'
 import { Reading } from './reading.ts'
@@ -32,6 +33,8 @@ export class TokenReader {
   /** The reading that this turn's checks join; sent when the turn ends. */
   #gathering: Reading | undefined
   #order = 0
+  /** Where probes run: they outlive the request whose check found the store silent, and are nobody's. */
+  readonly #probeContext = new AsyncResource('TenantryProbe')
   /** How to end each wait that is under way. */
   readonly #waits = new Set<() => void>()
   #unreachable = false
@@ -196,7 +199,7 @@ export class TokenReader {
     this.#unreachable = true
     this.#options.onUnreachable(cause)
     this.#endWaits()
-    this.#probe()
+    this.#probeContext.runInAsyncScope(() => this.#probe())
   }
 
   /** Keeps one probe under way until one is answered in time. A late answer does not count: the next probe's does. */

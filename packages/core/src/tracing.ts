@@ -1,5 +1,6 @@
 import { type TracingChannel, tracingChannel } from 'node:diagnostics_channel'
 import type { Build } from './build.ts'
+import { hasCode } from './errors.ts'
 import type { PooledTenant } from './lease.ts'
 import type { Reading } from './reading.ts'
 import { bears, type Stamp, tokensIn } from './stamp.ts'
@@ -17,8 +18,8 @@ export interface CheckTrace {
    * - `'stands'`: the tenant in memory is under just the tokens found
    * - `'outdated'`: it is not
    * - `'not-held'`: there was none in memory
-   * - `'unanswered'`: the store gave no answer in time, or was known to give none. That is no error: what follows may
-   *   well serve the request
+   * - `'unanswered'`: the store gave no answer in time, or was known to give none; one of the tenant's keys failed,
+   *   if only that one; or the pool closed. That is no error: what follows may well serve the request
    */
   readonly result?: CheckResult
 }
@@ -31,23 +32,35 @@ type CheckResult = 'stands' | 'outdated' | 'not-held' | 'unanswered'
  */
 export interface BuildTrace {
   readonly id: string
-  /** How long it has waited for its slot, in milliseconds. */
-  readonly waitedMs: number
+  /**
+   * How long it has waited for its slot, in milliseconds, behind another build of the tenant included. Where a token is
+   * absent it goes on in a slot of another kind: once it has that, the wait for it is in here, too.
+   */
+  waitedMs: number
   /** The tenant's own token, as it was found, then as it was claimed. `null`: absent. Undefined: not known. */
   token?: Token | null
   /** The token that speaks for all tenants, likewise. */
   all?: Token | null
-  /** How long `load` took, all its calls together, in milliseconds. Undefined: it was not called, or is under way. */
+  /**
+   * How long `load` took, all its calls together, in milliseconds. Undefined: it was not called, or is under way for
+   * the first time. While it is for the second, it is that of the first.
+   */
   loadMs?: number
-  /** How long `create` took, likewise. */
+  /** How long `create` took, in milliseconds. Undefined: it was not called, or is under way. */
   createMs?: number
-  /** `'built'`: the tenant was built. `'found'`: another build had just built it, and nothing was loaded. */
+  /**
+   * `'built'`: the tenant was built. `'found'`: another build had just built it, and nothing was loaded. `'not-found'`:
+   * there is no such tenant, and those who asked for it hear so.
+   */
   readonly result?: BuildResult
-  /** Why it failed: a `TenantryError`, whose `cause` is what `load` or `create` threw. */
+  /**
+   * Why it failed, or was refused: a `TenantryError`. Its `cause` is what `load`, `create` or the token store's `claim`
+   * threw; it has none where nothing did, such as while a failure backs off, the store is away, or the pool closes.
+   */
   readonly error?: unknown
 }
 
-type BuildResult = 'built' | 'found'
+type BuildResult = 'built' | 'found' | 'not-found'
 
 /** Of each `acquire` that asks the token store, from asking to knowing what the answer means. */
 export const checkChannel: TracingChannel<unknown, CheckTrace> = tracingChannel('tenantry:check')
@@ -85,12 +98,19 @@ export async function traceBuild<Tenant>(
 ): Promise<PooledTenant<Tenant>> {
   const trace: BuildTrace = { id: build.id, waitedMs }
   build.trace = trace
-  let pooled!: PooledTenant<Tenant>
+  let running!: Promise<PooledTenant<Tenant>>
   const runTraced = async (): Promise<BuildResult> => {
-    pooled = await run()
-    // Otherwise it has not come so far as to have a stamp of its own.
-    return pooled.stamp === build.stamp ? 'built' : 'found'
+    running = run()
+    try {
+      const pooled = await running
+      // Otherwise it has not come so far as to have a stamp of its own.
+      return pooled.stamp === build.stamp ? 'built' : 'found'
+    } catch (error) {
+      // An answer, and not a failure of the build.
+      if (hasCode(error, 'TENANTRY_ERR_TENANT_NOT_FOUND')) return 'not-found'
+      throw error
+    }
   }
   await buildChannel.tracePromise(runTraced, trace)
-  return pooled
+  return running
 }

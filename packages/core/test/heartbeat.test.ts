@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { EventEmitter } from 'node:events'
 import t, { type Test } from 'tap'
 import {
@@ -403,6 +404,22 @@ scenario('closing does not reject when nobody hears it', {}, async (t, { store, 
   store.leave = () => Promise.reject(new Error('connection lost'))
   await t.resolves(heartbeat.close())
 })
+
+scenario('a beat belongs to no request that caused it', {}, async (t, { replica, store, toldIn }) => {
+  const requests = new AsyncLocalStorage<string>()
+  const beats: unknown[] = []
+  const beat = store.beat.bind(store)
+  store.beat = (told) => {
+    beats.push(requests.getStore())
+    return beat(told)
+  }
+  await requests.run('a request', async () => {
+    await replica.served('acme')
+    await toldIn(5000)
+  })
+  t.same(beats, [undefined, undefined], 'what it caused, and what came after that')
+})
+
 t.test('no timer keeps the process alive', async (t) => {
   const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
   const pool = new TenantPool({ tokens: new MemoryTokenStore(), load: (id) => id })

@@ -1,5 +1,7 @@
 import t from 'tap'
-import { settle } from './fakes/manual-clock.ts'
+import { TenantryError } from '../src/errors.ts'
+import { PooledTenants } from '../src/pooled-tenants.ts'
+import { ManualClock, settle } from './fakes/manual-clock.ts'
 import { Replica } from './fakes/replica.ts'
 import { mustEndWell, scenario } from './fakes/scenario.ts'
 
@@ -203,6 +205,26 @@ scenario(
     t.equal(ball.lease?.signal.reason.code, 'TENANTRY_ERR_TENANT_EVICTED')
   },
 )
+
+t.test('G3: a tenant whose place another one of the same id takes is disposed of, too', async (t) => {
+  const disposed: string[] = []
+  const options = { clock: new ManualClock(), drainTimeoutMs: 1000, maxTenants: 2 }
+  const tenants = new PooledTenants<string>(
+    { ...options, dispose: (tenant) => void disposed.push(tenant) },
+    () => {},
+  )
+  const stamped = (token: string, order: number) => ({ token, order, at: 0 })
+  for (const [index, tenant] of ['first', 'second'].entries()) {
+    const stamp = { tenant: stamped(tenant, index), all: stamped('all', index) }
+    tenants.enter(tenants.create({ key: 'tenant:acme', id: 'acme', tenant, stamp }))
+  }
+  await settle()
+  t.same(disposed, ['first'])
+  t.equal(tenants.size, 1)
+  t.equal(tenants.heldOf('tenant:acme')?.token, 'second')
+  await tenants.close(new TenantryError('TENANTRY_ERR_POOL_CLOSED'))
+  t.same(disposed, ['first', 'second'])
+})
 
 /** A build that finds acme in the pool while acme is about to leave it: evicted for ball, or outdated by a check of cape. */
 async function findingWhat(how: 'evicted' | 'outdated') {

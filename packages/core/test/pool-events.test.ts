@@ -58,6 +58,20 @@ scenario('what is outdated when it is built is told as built, then as replaced',
   t.match(told(replica), [['built', { token: 'acme 1' }]])
 })
 
+scenario(
+  'who is told of an eviction finds the tenant that it made room for',
+  { maxTenants: 1 },
+  async (t, replica) => {
+    await replica.served('acme')
+    const found: unknown[] = []
+    replica.pool.on('evicted', () =>
+      found.push(replica.pool.heldOf('ball')?.token, [...replica.pool.held().keys()]),
+    )
+    await replica.served('ball')
+    t.same(found, ['ball 0', ['ball']])
+  },
+)
+
 scenario('an eviction is told, and what comes of it', { maxTenants: 1 }, async (t, replica) => {
   ;(await replica.served('acme')).release()
   await replica.served('ball')

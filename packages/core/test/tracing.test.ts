@@ -138,6 +138,49 @@ scenario(
   },
 )
 
+scenario(
+  'what a build waits for its second slot is told, too',
+  { maxConcurrentBuilds: 1 },
+  async (t, replica) => {
+    replica.store.tokens.delete('tenant:acme')
+    const told = follow(t)
+    replica.loads.holding = true
+    await replica.building('ball')
+    const ball = replica.loads.next()
+    await replica.building('acme')
+    await replica.clock.advance(10)
+    replica.loads.next().answer()
+    await replica.answerClaim()
+    await replica.clock.advance(25)
+    ball.answer()
+    await settle()
+    await replica.clock.advance(3)
+    replica.loads.next().answer()
+    await settle()
+
+    t.match(ends(told, 'build'), [
+      { id: 'ball', waitedMs: 0 },
+      { id: 'acme', waitedMs: 25, loadMs: 13, result: 'built' },
+    ])
+  },
+)
+
+scenario('a build that finds no such tenant has not failed', {}, async (t, replica) => {
+  const told = follow(t)
+  const request = await replica.served('nobody')
+  t.equal(request.outcome, 'TENANTRY_ERR_TENANT_NOT_FOUND')
+  t.match(ends(told, 'build'), [{ id: 'nobody', result: 'not-found', error: undefined }])
+  t.notOk(told.some(([, name]) => name === 'error'))
+})
+
+scenario('a check of which one key alone fails is unanswered', {}, async (t, replica) => {
+  replica.store.tokens.set('tenant:acme', new Error('not a token'))
+  const told = follow(t)
+  replica.request('acme')
+  await replica.answerRead()
+  t.match(ends(told, 'check'), [{ id: 'acme', result: 'unanswered' }])
+})
+
 scenario('a build that finds what another has just built loads nothing', {}, async (t, replica) => {
   const told = follow(t)
   replica.request('acme')

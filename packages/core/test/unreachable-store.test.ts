@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import t from 'tap'
 import { ALL, ALL_HOSTS } from '../src/token.ts'
 import { settle } from './fakes/manual-clock.ts'
@@ -73,6 +74,36 @@ t.test('G6: a check that was asked for in the turn in which the store is lost is
     [[ALL]],
     'the probe alone',
   )
+})
+
+t.test('a probe belongs to no request, nor does what it finds', async (t) => {
+  const { clock, store, pool, acquire } = await withAcme({ checkTimeoutMs: 250 })
+  const requests = new AsyncLocalStorage<string>()
+  const probes: unknown[] = []
+  const read = store.read.bind(store)
+  store.read = (keys) => {
+    if (pool.stats().store === 'unreachable') probes.push(requests.getStore())
+    return read(keys)
+  }
+  let reachable: unknown = 'not yet'
+  pool.on('storeReachable', () => {
+    reachable = requests.getStore()
+  })
+  await requests.run('a request', async () => {
+    acquire('acme')
+    await clock.turn()
+    store.next().fail(new Error('the wall is gone'))
+    await settle()
+  })
+  store.next().fail(new Error('and again'))
+  await settle()
+  await clock.advance(50)
+  await clock.advance(250)
+  store.next()
+  store.next().answer()
+  await settle()
+  t.same(probes, [undefined, undefined, undefined], 'the first, one after a pause, one after a silence')
+  t.equal(reachable, undefined)
 })
 
 t.test('G6: a tenant is served for maxUncheckedMs after its last answered check was asked for', async (t) => {

@@ -81,6 +81,10 @@ function restarts({ restarts: { plain, changes, pending, failed }, convergence }
   if (failed > 0) rows.push({ name: 'Not restarted', value: count(failed), note: 'refused, or not answered' })
   rows.push(spread('Until the first new answer', convergence.first))
   rows.push(spread('Until the last replica', convergence.last))
+  if (convergence.open > 0) {
+    const note = 'when the run ended: a replica that was serving had not shown them yet'
+    rows.push({ name: 'Not at every replica', value: count(convergence.open), note })
+  }
   return rows
 }
 
@@ -100,7 +104,9 @@ function cost({ cost, requests, restarts: { plain, changes } }: Results): Row[] 
   return [
     row('Builds', builds, {
       show: count,
-      note: (number) => `${scaled(number / Math.max(1, plain + changes))} for each restart, on all replicas`,
+      note: (number) =>
+        `${scaled(number / Math.max(1, plain + changes))} for each restart, on all replicas, ` +
+        'with the first build of each tenant',
     }),
     row('Reads of the authority', reads, {
       show: count,
@@ -147,6 +153,15 @@ function allowed({ allowed, settings, disturbances }: Results): Row[] {
     const value = counted(allowed.duringOutage, 'answer')
     const note = oldest(allowed.duringOutage, allowed.oldestOutageMs)
     rows.push({ name: 'While the store was away', value, note })
+  }
+  if (allowed.claimed > 0) {
+    const note = 'the store had lost a token: a restart without a change may have been missed'
+    rows.push({ name: 'Under a claimed token', value: counted(allowed.claimed, 'answer'), note })
+  }
+  if (allowed.unchecked > 0) {
+    const value = counted(allowed.unchecked, 'answer')
+    const note = `by itself, and did not check; ${oldest(allowed.unchecked, allowed.oldestUncheckedMs)}`
+    rows.push({ name: 'A replica lost the store', value, note })
   }
   return rows
 }

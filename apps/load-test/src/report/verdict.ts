@@ -1,4 +1,5 @@
 import { isBroken, type Results } from '../results.ts'
+import { printable } from './printable.ts'
 import { count, counted } from './units.ts'
 
 export interface Verdict {
@@ -12,6 +13,14 @@ export interface Verdict {
 
 /** What a run has shown, the worst first. */
 export function verdictOf(results: Results): Verdict {
+  const verdict = verdictOfWhole(results)
+  if (results.endedEarly === undefined) return verdict
+  const [why = ''] = results.endedEarly.split('\n')
+  return { ...verdict, sentence: `${verdict.sentence} It ended before its time: ${printable(why)}.` }
+}
+
+/** Whether it ended as it should have makes no difference here. */
+function verdictOfWhole(results: Results): Verdict {
   const { requests, verdicts, failures, restarts } = results
   const counts =
     `${count(verdicts.stale)} stale, ${count(verdicts.failed)} failed, ${count(verdicts.torn)} torn, ` +
@@ -23,8 +32,9 @@ export function verdictOf(results: Results): Verdict {
   if (requests === verdicts.failed) {
     return { word: 'Proves nothing', tone: 'unsure', counts, sentence: 'No request was answered.' }
   }
-  if (restarts.plain + restarts.changes === 0) {
-    const sentence = 'No tenant was restarted, so no answer could have been stale.'
+  // Of one that is to be written later, nothing could be required.
+  if (restarts.plain + restarts.changes - restarts.pending <= 0) {
+    const sentence = 'No restart had resolved, so no answer could have been stale.'
     return { word: 'Proves nothing', tone: 'unsure', counts, sentence }
   }
   if (failures.unexplained > 0) {
@@ -36,7 +46,7 @@ export function verdictOf(results: Results): Verdict {
 }
 
 function passedSentence({ verdicts, failures, allowed }: Results): string {
-  const old = allowed.duringOutage + allowed.withinMaxAge
+  const old = allowed.duringOutage + allowed.unchecked + allowed.withinMaxAge + allowed.claimed
   const parts = [
     old === 0
       ? 'Every answer was whole, of the right tenant, and built after the last restart before it.'
@@ -44,7 +54,7 @@ function passedSentence({ verdicts, failures, allowed }: Results): string {
   ]
   const reasons = []
   if (failures.byKill > 0) reasons.push('a replica was killed')
-  if (failures.byOutage > 0) reasons.push('the store was kept away')
+  if (failures.byOutage > 0) reasons.push('the store was away')
   if (verdicts.failed > 0) {
     parts.push(`${counted(verdicts.failed, 'request')} failed, all because ${reasons.join(' or ')}.`)
   }

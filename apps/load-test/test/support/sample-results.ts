@@ -34,8 +34,11 @@ export function sampleResults(
     failures: { byKill: sum('failed'), byOutage: 0, unexplained: 0 },
     allowed: {
       duringOutage: sum('allowedOld'),
+      unchecked: 0,
       withinMaxAge: 0,
+      claimed: 0,
       oldestOutageMs: sum('allowedOld') > 0 ? 2874.2 : 0,
+      oldestUncheckedMs: 0,
       oldestWithinMaxAgeMs: 0,
     },
     findings: [],
@@ -43,6 +46,7 @@ export function sampleResults(
     convergence: {
       first: { count: restarts, p50: 2.8, p99: 11.4, max: 38.2 },
       last: { count: restarts, p50: 21.6, p99: 64.9, max: 131.8 },
+      open: 0,
       histogram,
     },
     cost: {

@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net'
 import { MemoryTokenStore, TenantLifecycle, type TokenStore } from '@tenantry/core'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
-import { sampleServer, serverOptions } from '../../src/app.ts'
+import { type SampleServerOptions, sampleServer, serverOptions } from '../../src/app.ts'
 import { TenantsFile } from '../../src/tenants-file.ts'
 import { type TenantsFixture, tenantsFixture } from './tenants-fixture.ts'
 
@@ -26,13 +26,18 @@ export interface Served {
 }
 
 /** A sample server on a free port, with a tenants file of its own. */
-export async function serve(t: Test, tokens: TokenStore = new MemoryTokenStore()): Promise<Served> {
+export async function serve(
+  t: Test,
+  tokens: TokenStore = new MemoryTokenStore(),
+  options: Pick<SampleServerOptions, 'leaving'> = {},
+): Promise<Served> {
   const tenants = tenantsFixture(t.testdir(), { acme: ACME, globex: GLOBEX })
   const log: string[] = []
   const stream = { write: (line: string) => void log.push(line) }
   const app = Fastify({ ...serverOptions, logger: { level: 'info', stream } })
   t.teardown(() => app.close())
-  await app.register(sampleServer, { tokens, tenants: new TenantsFile(tenants.path), replica: 'replica-1' })
+  const source = new TenantsFile(tenants.path)
+  await app.register(sampleServer, { tokens, tenants: source, replica: 'replica-1', ...options })
   app.get('/broken', async () => {
     throw new Error('the password is hunter2')
   })

@@ -40,6 +40,12 @@ export async function startServer(
   return { ...server, port }
 }
 
+/** The port that a server with `ADMIN_PORT: '0'` was given. */
+export function adminPortOf({ lines }: StartedProcess): number {
+  const line = lines.find((line) => line.includes('Metrics at '))
+  return Number(/Metrics at http:\/\/127\.0\.0\.1:(\d+)\/metrics/.exec(line ?? '')?.[1])
+}
+
 /** Runs a server that is expected to end by itself; resolves to its exit code and its output. */
 export async function runToEnd(
   t: Test,

@@ -20,7 +20,12 @@ export class ManualClock implements Clock {
   }
 
   setTimeout(run: () => void, ms: number): Timer {
-    const timer: ManualTimer = { at: this.#now + ms, run, unref: () => timer }
+    // In the asynchronous context of whoever asked for it, as with Node's own.
+    const timer: ManualTimer = {
+      at: this.#now + ms,
+      run: AsyncResource.bind(run),
+      unref: () => timer,
+    }
     this.#timers.add(timer)
     return timer
   }
@@ -30,7 +35,7 @@ export class ManualClock implements Clock {
   }
 
   setImmediate(run: () => void): void {
-    // In the asynchronous context of whoever asked for it, as with Node's own.
+    // Likewise.
     this.#immediates.push(AsyncResource.bind(run))
   }
 
