@@ -1,4 +1,4 @@
-import { printable } from './report/printable.ts'
+import { printable } from '@tenantry/app-support'
 import { disturbanceText, settingsOf, summaryOf } from './report/summary.ts'
 import { count, seconds } from './report/units.ts'
 import { verdictOf } from './report/verdict.ts'

@@ -16,4 +16,5 @@ export {
 } from './environment.ts'
 export { describeError, type ErrorBody } from './error-body.ts'
 export { explainStart } from './explain-start.ts'
+export { printable, printableJson } from './printable.ts'
 export { show } from './show.ts'

@@ -1,5 +1,5 @@
+import { printable } from '@tenantry/app-support'
 import { type Html, html } from './html.ts'
-import { printable } from './printable.ts'
 
 interface TableColumn {
   readonly name: string

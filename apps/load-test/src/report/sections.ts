@@ -1,7 +1,7 @@
+import { printable } from '@tenantry/app-support'
 import type { Results } from '../results.ts'
 import { dataTable } from './data-table.ts'
 import { type Html, html } from './html.ts'
-import { printable } from './printable.ts'
 import { type Row, settingsOf, summaryOf } from './summary.ts'
 import { count, counted, milliseconds, percent, seconds } from './units.ts'
 import { verdictOf } from './verdict.ts'

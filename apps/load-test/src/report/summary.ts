@@ -1,5 +1,5 @@
+import { printable } from '@tenantry/app-support'
 import type { Disturbance, Results, Settings, Spread } from '../results.ts'
-import { printable } from './printable.ts'
 import { count, counted, milliseconds, percent, scaled, seconds } from './units.ts'
 
 /** What the table and the page both say of a run. */

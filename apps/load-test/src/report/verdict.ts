@@ -1,5 +1,5 @@
+import { printable } from '@tenantry/app-support'
 import { isBroken, type Results } from '../results.ts'
-import { printable } from './printable.ts'
 import { count, counted } from './units.ts'
 
 export interface Verdict {

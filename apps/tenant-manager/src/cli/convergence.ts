@@ -1,6 +1,6 @@
+import { printable } from '@tenantry/app-support'
 import type { Convergence } from '../api.ts'
 import { EXIT, type ExitStatus } from './exit-status.ts'
-import { printable } from './printable.ts'
 import { table } from './table.ts'
 
 /** Whether there is nothing left to wait for: all have it, or all have either it or a reason why not. */

@@ -1,9 +1,9 @@
+import { printable } from '@tenantry/app-support'
 import type { TenantSummary, TenantsPage } from '../api.ts'
 import { type Command, parseArguments, UsageError } from './command.ts'
 import { EXIT } from './exit-status.ts'
 import type { ManagerClient } from './manager-client.ts'
 import { say, sayJson } from './output.ts'
-import { printable } from './printable.ts'
 import { table } from './table.ts'
 
 /** The most that the API gives at a time. */

@@ -1,4 +1,4 @@
-import { printable, printableJson } from './printable.ts'
+import { printable, printableJson } from '@tenantry/app-support'
 
 /** Writes lines to the standard output. They are made by `table`, or of what is printable. */
 export function say(lines: string): void {

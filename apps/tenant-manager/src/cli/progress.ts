@@ -1,10 +1,10 @@
+import { printable } from '@tenantry/app-support'
 import { SingleBar } from 'cli-progress'
 import type { Convergence } from '../api.ts'
 import { summaryOf } from './convergence.ts'
 import type { Look } from './look.ts'
 import type { ManagerClient } from './manager-client.ts'
 import { say } from './output.ts'
-import { printable } from './printable.ts'
 import { type WatchOptions, watch } from './watch.ts'
 
 /** Shows how far the replicas are. */

@@ -1,10 +1,10 @@
 import { createInterface } from 'node:readline/promises'
+import { printable } from '@tenantry/app-support'
 import type { RestartManyReply } from '../api.ts'
 import { type Command, parseArguments, parseSeconds, UsageError } from './command.ts'
 import { conclude } from './conclude.ts'
 import { EXIT } from './exit-status.ts'
 import { complain, say, sayJson } from './output.ts'
-import { printable } from './printable.ts'
 import { watchWithProgress } from './progress.ts'
 
 export const restart: Command = {

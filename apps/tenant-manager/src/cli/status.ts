@@ -1,10 +1,10 @@
+import { printableJson } from '@tenantry/app-support'
 import { type Command, parseArguments, parseSeconds, UsageError } from './command.ts'
 import { conclude } from './conclude.ts'
 import { describeConvergence } from './convergence.ts'
 import { type Look, readConvergence } from './look.ts'
 import type { ManagerClient } from './manager-client.ts'
 import { say, sayJson } from './output.ts'
-import { printableJson } from './printable.ts'
 import { watchWithProgress } from './progress.ts'
 import { watch } from './watch.ts'
 

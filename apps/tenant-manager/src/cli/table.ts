@@ -1,4 +1,4 @@
-import { printable } from './printable.ts'
+import { printable } from '@tenantry/app-support'
 
 /** Rows under a heading, in columns that are two spaces apart. */
 export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
