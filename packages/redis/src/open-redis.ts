@@ -91,6 +91,8 @@ function clusterOptions(commandTimeoutMs: number) {
     // R5: by default a Cluster client sends again what was under way when a connection closed.
     retryDelayOnFailover: 0,
     retryDelayOnClusterDown: 0,
+    // While a slot moves, nobody can answer for keys of which some have moved: they are read one by one then, and soon.
+    retryDelayOnTryAgain: 0,
     // Redirections are no repetitions: the node that redirects has not carried the command out.
     maxRedirections: 5,
     // Nodes are connected to on first use, so that a store keeps one connection, to the master of its slot. The queue

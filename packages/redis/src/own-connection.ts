@@ -6,6 +6,9 @@ type Operation<T> = (redis: Redis | Cluster) => Promise<T>
 /** How long to wait for the end of a connection that has nothing left to end, in milliseconds. */
 const CLOSE_TIMEOUT_MS = 200
 
+/** How long to rest before a client that has given up is made to go on, in milliseconds. */
+const REVIVE_MS = 100
+
 /**
  * A connection that only the store uses: it gives every operation a time limit, and nothing waits for Redis but the
  * first operations of a fresh server.
@@ -30,6 +33,10 @@ export class OwnConnection {
     redis.on('ready', () => {
       this.#trouble = undefined
       this.#beginWaiting()
+    })
+    // ioredis gives up for good when Sentinel tells of a failover while it asks Sentinel for the master.
+    redis.on('end', () => {
+      if (!this.#isClosed) setTimeout(() => this.#revive(), REVIVE_MS)
     })
   }
 
@@ -74,6 +81,11 @@ export class OwnConnection {
     })
     this.#beginWaiting()
     return this.#closing
+  }
+
+  #revive(): void {
+    // What it meets with is told by its events.
+    if (!this.#isClosed) this.#redis.connect().catch(() => {})
   }
 
   #beginWaiting(): void {

@@ -27,6 +27,9 @@ export interface RedisTokenStoreOptions {
   commandTimeoutMs?: number
 }
 
+/** For so long a slot that was found to move is taken to move, in milliseconds: finding out takes a while each time. */
+const SPLIT_MS = 1000
+
 /**
  * The wall on Redis 6.2 or later, or Valkey: a single server, Sentinel, or Cluster.
  *
@@ -41,6 +44,8 @@ export interface RedisTokenStoreOptions {
 export class RedisTokenStore implements TokenStore {
   readonly #connection: OwnConnection
   readonly #prefix: string
+  /** Until then, by the monotonic clock, keys are read one by one. */
+  #splitUntil = 0
 
   /** @throws TENANTRY_ERR_OPTIONS_INVALID */
   constructor(redis: RedisSource, options: RedisTokenStoreOptions = {}) {
@@ -91,9 +96,24 @@ export class RedisTokenStore implements TokenStore {
    */
   async #read(redis: Redis | Cluster, keys: readonly TokenKey[]): Promise<TokenAnswer[]> {
     if (keys.length === 0) return []
-    const answers: TokenAnswer[] = await redis.mget(keys.map((key) => this.#name(key)))
+    if (performance.now() < this.#splitUntil) return this.#readEach(redis, keys)
+    let answers: TokenAnswer[]
+    try {
+      answers = await redis.mget(keys.map((key) => this.#name(key)))
+    } catch (error) {
+      if (!isSplit(error)) throw error
+      this.#splitUntil = performance.now() + SPLIT_MS
+      return this.#readEach(redis, keys)
+    }
     if (answers.includes(null)) await this.#askAgain(redis, keys, answers)
     return answers
+  }
+
+  /** Not in a pipeline: each is redirected by itself. */
+  #readEach(redis: Redis | Cluster, keys: readonly TokenKey[]): Promise<TokenAnswer[]> {
+    return Promise.all(
+      keys.map((key) => redis.get(this.#name(key)).catch((cause: Error) => noToken(key, cause))),
+    )
   }
 
   /** `MGET` answers nil for a list as well; only `GET` tells what is absent from what is no token. */
@@ -104,9 +124,7 @@ export class RedisTokenStore implements TokenStore {
     const replies = (await pipeline.exec()) ?? []
     for (const [position, index] of asked.entries()) {
       const [cause, token] = replies[position] as [Error | null, string | null]
-      // Any other error is not the key's own: nothing is known then.
-      if (cause !== null && !cause.message.startsWith('WRONGTYPE')) throw cause
-      answers[index] = cause === null ? token : new Error(`There is no token at ${keys[index]}`, { cause })
+      answers[index] = cause === null ? token : noToken(keys[index] as TokenKey, cause)
     }
   }
 
@@ -119,4 +137,18 @@ export class RedisTokenStore implements TokenStore {
   #name(key: TokenKey): string {
     return this.#prefix + key
   }
+}
+
+/**
+ * A slot of a Cluster is moving, and some of the keys that were asked for have moved: no node answers for all of them
+ * (`TRYAGAIN`). ioredis tries one after the other, so that what it tells in the end may be where the last one sent it.
+ */
+function isSplit(error: unknown): boolean {
+  return (error as Error).message.startsWith('Too many Cluster redirections')
+}
+
+/** The key holds something else. @throws any other error, which is not the key's own: nothing is known then */
+function noToken(key: TokenKey, cause: Error): Error {
+  if (!cause.message.startsWith('WRONGTYPE')) throw cause
+  return new Error(`There is no token at ${key}`, { cause })
 }

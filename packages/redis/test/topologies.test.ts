@@ -1,12 +1,12 @@
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { type AddressInfo, createServer } from 'node:net'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TokenStore } from '@tenantry/core'
 import { eventually, freePort, startProcess, startRedis, startTcpProxy } from '@tenantry/testing'
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { RedisHeartbeats, RedisTokenStore } from '../src/index.ts'
 import { heartbeatsOnRedis } from './heartbeats-on-redis.ts'
 import { suiteOnRedis } from './suite-on-redis.ts'
@@ -14,6 +14,49 @@ import { suiteOnRedis } from './suite-on-redis.ts'
 /** Asks until there is an answer. */
 function answer(store: TokenStore, key: string) {
   return eventually(async () => [...(await store.read([key]))], { timeoutMs: 5000 })
+}
+
+/** Answers what ioredis asks of a Sentinel, when it may. */
+async function fakeSentinel(t: Test, masterPort: number) {
+  const listeners: Socket[] = []
+  const held: (() => void)[] = []
+  let isHeld = false
+  const server = createServer((client) => {
+    client.on('error', () => undefined)
+    client.on('data', (data) => {
+      for (const [command] of `${data}`.matchAll(/setinfo|get-master-addr-by-name|sentinels|subscribe/gi)) {
+        const reply = (text: string) => void client.write(text)
+        if (/setinfo/i.test(command)) reply('+OK\r\n')
+        if (command === 'sentinels') reply('*0\r\n')
+        if (command === 'subscribe') {
+          listeners.push(client)
+          reply('*3\r\n$9\r\nsubscribe\r\n$14\r\n+switch-master\r\n:1\r\n')
+        }
+        if (command !== 'get-master-addr-by-name') continue
+        const tell = () => reply(`*2\r\n$9\r\n127.0.0.1\r\n$${`${masterPort}`.length}\r\n${masterPort}\r\n`)
+        if (isHeld) held.push(tell)
+        else tell()
+      }
+    })
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  return {
+    port: (server.address() as AddressInfo).port,
+    /** Who listens for failovers. */
+    listeners,
+    /** How many have asked for the master, and wait. */
+    get asked() {
+      return held.length
+    },
+    hold() {
+      isHeld = true
+    },
+    resume() {
+      isHeld = false
+      for (const tell of held.splice(0)) tell()
+    },
+  }
 }
 
 t.test('Redis Cluster', async (t) => {
@@ -109,6 +152,60 @@ t.test('Redis Cluster', async (t) => {
     await redis.restart()
     t.same(await answer(store, 'tenant:acme'), [null])
   })
+})
+
+t.test('Redis Cluster, while the slot of the tokens moves', async (t) => {
+  const args = ['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1']
+  const [from, to] = [await startRedis({ args }), await startRedis({ args })]
+  t.teardown(() => Promise.all([from.stop(), to.stop()]))
+  await from.cli('CLUSTER', 'ADDSLOTS', ...Array.from({ length: 16_384 }, (_, slot) => `${slot}`))
+  await to.cli('CLUSTER', 'SET-CONFIG-EPOCH', '2')
+  await to.cli('CLUSTER', 'MEET', '127.0.0.1', `${from.port}`)
+  const slot = await from.cli('CLUSTER', 'KEYSLOT', '{tenantry}:all')
+  const [source, target] = [await from.cli('CLUSTER', 'MYID'), await to.cli('CLUSTER', 'MYID')]
+  const patient = { timeoutMs: 20_000 }
+  await eventually(() => from.cli('SET', '{tenantry}:tenant:here', 'token'), patient)
+  await from.cli('RPUSH', '{tenantry}:tenant:list-here', 'token')
+  await eventually(() => from.cli('CLUSTER', 'SETSLOT', slot, 'MIGRATING', target), patient)
+  await eventually(() => to.cli('CLUSTER', 'SETSLOT', slot, 'IMPORTING', source), patient)
+  await eventually(async () => /cluster_state:ok/.test(await to.cli('CLUSTER', 'INFO')), patient)
+  const application = new Cluster([{ host: '127.0.0.1', port: from.port }], { lazyConnect: true })
+  t.teardown(() => application.disconnect())
+  const store = new RedisTokenStore(application)
+  t.teardown(() => store.close())
+  const refused = async () =>
+    Number(/errorstat_TRYAGAIN:count=(\d+)/.exec(await from.cli('INFO', 'errorstats'))?.[1] ?? 0)
+
+  await eventually(() => store.write('all', 'moved').then(() => true), patient)
+  t.equal(await to.cli('CLUSTER', 'COUNTKEYSINSLOT', slot), '1', 'what is new is written where the slot goes')
+  const keys = ['tenant:here', 'all', 'tenant:list-here', 'tenant:absent']
+  for (const when of ['when that turns out', 'at once after that']) {
+    const before = await refused()
+    const [here, moved, list, absent] = await store.read(keys)
+    t.same([here, moved, absent], ['token', 'moved', null], `each key is asked for where it is, ${when}`)
+    t.match(list, { message: 'There is no token at tenant:list-here', cause: { message: /^WRONGTYPE/ } })
+    t.equal((await refused()) > before, when === 'when that turns out')
+  }
+  t.equal(await store.claim('all', () => 'anew'), 'moved')
+})
+
+t.test('Sentinel tells of a failover while it is asked for the master', async (t) => {
+  const redis = await startRedis()
+  t.teardown(() => redis.stop())
+  const sentinel = await fakeSentinel(t, redis.port)
+  const store = new RedisTokenStore({ sentinels: [{ host: '127.0.0.1', port: sentinel.port }], name: 'acme' })
+  t.teardown(() => store.close())
+  await store.write('tenant:acme', 'token')
+  const listener = await eventually(() => sentinel.listeners[0], { timeoutMs: 10_000 })
+
+  sentinel.hold()
+  await redis.cli('CLIENT', 'KILL', 'TYPE', 'normal')
+  await eventually(() => sentinel.asked > 0, { timeoutMs: 10_000 })
+  const heard = once(listener, 'close')
+  listener.write('*3\r\n$7\r\nmessage\r\n$14\r\n+switch-master\r\n$4\r\nacme\r\n')
+  await heard
+  sentinel.resume()
+  t.same(await answer(store, 'tenant:acme'), ['token'], 'the store finds it all the same')
 })
 
 t.test('Sentinel', async (t) => {
