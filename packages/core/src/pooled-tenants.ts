@@ -6,7 +6,7 @@ import type { Tell } from './pool-events.ts'
 import type { PoolOptions } from './pool-options.ts'
 import type { Reading } from './reading.ts'
 import { bears, outdates, type Stamp, stands, type Tokens } from './stamp.ts'
-import type { TokenKey } from './token.ts'
+import { ALL, type TokenKey } from './token.ts'
 
 type PooledTenantsOptions<Tenant> = Pick<
   PoolOptions<unknown, Tenant>,
@@ -116,9 +116,11 @@ export class PooledTenants<Tenant> {
     }
   }
 
-  /** Takes in an answer about all tenants. */
-  seeAll(reading: Reading): void {
+  /** Takes in an answer about all tenants. False: some have been stamped with another token since it was asked for. */
+  seeAll(reading: Reading): boolean {
     for (const key of [...this.#byKey.keys()]) this.see(key, reading)
+    const all = reading.answer(ALL)
+    return Array.from(this.#byKey.values()).every(({ stamp }) => stamp.all.token === all)
   }
 
   /** Ends a tenant that is in the pool no longer, or never was, since its tokens are no longer those of its stamp. */

@@ -43,7 +43,10 @@ export class TenantPool<Config = unknown, Tenant = Config> extends EventEmitter<
   readonly #builds: Builds<Tenant>
   readonly #sweep: Sweep
   readonly #failing: Failing
-  /** What was last found at the key that speaks for all tenants. */
+  /**
+   * What was last found at the key that speaks for all tenants. `null`: nothing, or not all that is in the pool bears
+   * it; the next answer is then new to some, even if it is the same.
+   */
   #latestAll: { answer: Token | null; order: number } = { answer: null, order: 0 }
   #unreachableSince = 0
   #closing = false
@@ -275,13 +278,14 @@ export class TenantPool<Config = unknown, Tenant = Config> extends EventEmitter<
   /** A new answer about all tenants outdates also those that were not asked about. */
   #onAll(reading: Reading): void {
     const all = reading.answer(ALL)
-    if (all === undefined || reading.order < this.#latestAll.order) return
+    if (all === undefined) return
     // Absent equals nothing: since it was found absent before, it may have been claimed.
     const isNew = all === null || all !== this.#latestAll.answer
-    this.#latestAll = { answer: all, order: reading.order }
-    if (!isNew) return
-    this.#tenants.seeAll(reading)
     this.#builds.seeAll(reading)
+    const isBorne = isNew ? this.#tenants.seeAll(reading) : true
+    // One that was asked for earlier, and has come later, still outdates what was stamped before it was asked for.
+    if (reading.order < this.#latestAll.order) return
+    this.#latestAll = { answer: isBorne ? all : null, order: reading.order }
   }
 
   #onBuilt(pooled: PooledTenant<Tenant>, build: Build<Tenant>): void {
@@ -289,8 +293,13 @@ export class TenantPool<Config = unknown, Tenant = Config> extends EventEmitter<
     if (pooled.stamp !== build.stamp || pooled.left !== undefined) return
     const durationMs = this.#options.clock.now() - build.askedAt
     this.#tell('built', { id: pooled.id, token: pooled.stamp.tenant.token, durationMs })
-    if (build.outdated) this.#tenants.outdate(pooled)
-    else this.#tenants.enter(pooled)
+    if (build.outdated) {
+      this.#tenants.outdate(pooled)
+      return
+    }
+    this.#tenants.enter(pooled)
+    if (pooled.stamp.all.token !== this.#latestAll.answer)
+      this.#latestAll = { ...this.#latestAll, answer: null }
   }
 
   /** Tells failures of `load` and `create`; those of the store are told by what failed. */

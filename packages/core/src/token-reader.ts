@@ -216,8 +216,14 @@ export class TokenReader {
       if (end()) this.#probe()
     })
     this.#stopProbing = cancel
-    attempt(() => this.#options.store.read([ALL])).then(
+    const reading = new Reading()
+    reading.add(ALL)
+    Object.assign(reading, this.#now())
+    const fill = async () => reading.fill(await this.#options.store.read(reading.keys()))
+    fill().then(
       () => {
+        // Also when it is late: it still tells whether all tenants have been restarted.
+        if (!this.#closed) this.#options.onAnswer(reading)
         if (!end()) return
         this.#unreachable = false
         this.#options.onReachable()

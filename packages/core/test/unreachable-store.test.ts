@@ -156,6 +156,69 @@ t.test('G6: a late answer outdates the tenant that it was asked about', async (t
   t.equal(later.outcome, UNREACHABLE, 'not the old one')
 })
 
+t.test('G6: what a probe finds outdates all tenants, even when it is late', async (t) => {
+  const { clock, store, pool, told, acquire } = await unreachable()
+  const probe = store.next()
+  await store.write(ALL, 'a2')
+  await clock.advance(250)
+  probe.answer()
+  await settle()
+
+  t.match(told.at(-2), { event: 'replaced', id: 'acme', token: 't1' })
+  t.equal(pool.stats().store, 'unreachable', 'a late probe does not end that state')
+  const later = acquire('acme')
+  await settle()
+  t.equal(later.outcome, UNREACHABLE, 'not the old one')
+})
+
+t.test('G6: an answer about all tenants outdates them, even when a later one came first', async (t) => {
+  const { clock, store, pool, told, acquire } = await withAcme()
+  acquire('beta')
+  await clock.turn()
+  acquire('gamma')
+  await clock.turn()
+  const [first, second] = [store.next(), store.next()]
+  second.answer()
+  await settle()
+  await store.write(ALL, 'a2')
+  first.answer()
+  await settle()
+
+  t.ok(
+    told.some(({ event }) => event === 'replaced'),
+    'nothing old lies in wait for the day the store fails',
+  )
+  t.equal(pool.heldOf('acme'), undefined)
+})
+
+t.test('G6: an answer outdates a tenant, also when one older than its claim has said the same', async (t) => {
+  const { clock, store, pool, acquire } = new PoolScene({ 'tenant:acme': 't1', [ALL_HOSTS]: 'h1' })
+  const asked = acquire('acme')
+  await clock.turn()
+  store.next().answer()
+  await clock.turn()
+  const ofBuild = store.next()
+  acquire('beta')
+  await clock.turn()
+  const early = store.next()
+  ofBuild.answer()
+  await clock.turn()
+  store.next('claim').answer()
+  await clock.turn()
+  t.equal(asked.outcome, 't1')
+  asked.lease?.release()
+  await store.write(ALL, 'a2')
+  early.answer()
+  await settle()
+  t.ok(pool.heldOf('acme'), 'it was stamped later')
+
+  acquire('gamma')
+  await clock.turn()
+  store.next().answer()
+  await settle()
+  t.equal(pool.heldOf('acme'), undefined)
+})
+
 t.test('G6: a late answer does not outdate a tenant that was stamped later', async (t) => {
   const { clock, store, told, loads, acquire } = await withAcme()
   await store.write('tenant:acme', 't2')
