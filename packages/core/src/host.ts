@@ -16,6 +16,9 @@ const MAX_LABEL_LENGTH = 63
 /** A trailing dot, a colon, and five digits may come with a name. */
 const MAX_HOST_LENGTH = MAX_NAME_LENGTH + 7
 
+/** Names and values of headers that Node keeps, unless it is told otherwise (`maxHeadersCount`). */
+const MAX_RAW_HEADERS = 2000
+
 /**
  * A name that is canonical as it stands, as nearly every request brings it, told by one test.
  *
@@ -82,7 +85,7 @@ export function parseHost(header: string): string {
  * @param forwardedHost where a trusted proxy says which host its client named (the `X-Forwarded-Host` that the
  *   framework accepted): it is the name, and Host may be whatever the proxy calls this server by.
  * @throws TENANTRY_ERR_HOST_INVALID when the request names no host, two hosts, or not a valid one; also when it
- *   has two equal Host headers, or user info in its target
+ *   has two equal Host headers, user info in its target, or 1000 headers, beyond which Node would hide a second host
  */
 export function requestHostname(request: HostedRequest, forwardedHost?: string): string {
   const { headers, rawHeaders, url } = request
@@ -147,6 +150,12 @@ function refuseSecondHost(rawHeaders: readonly string[]): void {
     // Lengths first: this runs for every header of every request.
     if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1
     if (hosts > 1) throw invalidHost(rawHeaders[index + 1], 'it is in a second Host header')
+  }
+  // Node leaves out what comes after so many without a word: a second Host, or the one that a trusted proxy has added.
+  if (rawHeaders.length >= MAX_RAW_HEADERS) {
+    throw new TenantryError('TENANTRY_ERR_HOST_INVALID', {
+      message: `Expected fewer than ${MAX_RAW_HEADERS / 2} headers, as one after them may name another host`,
+    })
   }
 }
 
