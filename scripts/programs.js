@@ -36,6 +36,17 @@ export const PROGRAMS = [
     version: /\bv=([\d.]+)/,
   },
   {
+    name: 'memcached',
+    usedAs: /\b(startMemcached|memcachedWall)\b/,
+    oldest: '1.6',
+    aptPackage: 'memcached',
+    elsewhere: `  Alpine           sudo apk add memcached
+  macOS            brew install memcached
+  elsewhere        https://docs.memcached.org/serverguide/`,
+    find: () => findOnPath('memcached'),
+    version: /\bmemcached ([\d.]+)/,
+  },
+  {
     name: 'postgres',
     usedAs: /\bstartPostgres\b/,
     oldest: '14',

@@ -48,7 +48,7 @@ function findPackages() {
   const inFolders = ['packages', 'apps'].flatMap((parent) =>
     readdirSync(join(root, parent)).map((folder) => join(parent, folder)),
   )
-  for (const path of [...inFolders, 'benchmarks', 'docker']) {
+  for (const path of [...inFolders, 'benchmarks', 'consumers', 'docker', 'examples']) {
     const dir = join(root, path)
     if (!existsSync(join(dir, 'package.json'))) continue
     const manifest = JSON.parse(readFileSync(join(dir, 'package.json'), 'utf8'))

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 export interface TcpProxyOptions {
   /** The port of the server that it stands in front of. */
@@ -15,6 +16,8 @@ export interface TcpProxy {
   readonly connections: number
   /** All that clients have sent so far, held or not. */
   readonly received: string
+  /** How many bytes have been swallowed so far, of both sides. */
+  readonly swallowed: number
   /** A URL of the server as one that leads through this proxy. */
   urlOf(url: string): string
   /**
@@ -33,8 +36,22 @@ export interface TcpProxy {
   resume(): void
   /** From now on, what the server answers on the connections that there are is not passed on, ever. */
   swallowAnswers(): void
-  /** From now on, nothing passes on the connections that there are, ever; they stay open. */
-  swallowEverything(): void
+  /**
+   * From now on, nothing passes on the connections that there are, ever. They stay open: neither side is told that the
+   * other one has gone, as where a cable is cut.
+   *
+   * @param options.new connections that are made from now on are accepted, and no better off. Until {@link passNew}.
+   * @default false
+   */
+  swallowEverything(options?: { new?: boolean }): void
+  /** From now on, new connections work again. */
+  passNew(): void
+  /**
+   * From now on, each piece that the server answers is passed on so much later, in its order.
+   *
+   * @param ms 0: at once again, behind what is still on its way
+   */
+  delayAnswers(ms: number): void
   /** Closes the connections that there are. */
   cut(): void
   /** Closes them, and accepts no more. */
@@ -50,7 +67,12 @@ interface Hold {
 export async function startTcpProxy({ to, host = '127.0.0.1' }: TcpProxyOptions): Promise<TcpProxy> {
   let received = ''
   let connections = 0
+  let swallowed = 0
+  let swallowsNew = false
+  let delayMs = 0
   const pairs = new Set<[client: Socket, server: Socket]>()
+  /** Of these neither side is told of the other one's end. */
+  const halfOpen = new WeakSet<Socket>()
   let awaited: Hold | undefined
   /** On this connection the answer to the piece that matched is still to come. */
   let answering: { readonly server: Socket; readonly begun: () => void } | undefined
@@ -62,6 +84,8 @@ export async function startTcpProxy({ to, host = '127.0.0.1' }: TcpProxyOptions)
     const upstream = connect(to, host)
     const pair: [Socket, Socket] = [client, upstream]
     pairs.add(pair)
+    /** Resolves when all that has been delayed so far has been passed on. */
+    let delayed: Promise<unknown> | undefined
     client.on('data', (data) => {
       received += data
       if (held === undefined && awaited !== undefined && matches(`${data}`, awaited.pattern)) begin(awaited)
@@ -69,8 +93,17 @@ export async function startTcpProxy({ to, host = '127.0.0.1' }: TcpProxyOptions)
     })
     upstream.on('data', (data) => {
       if (answering?.server === upstream) hold(answering.begun)
-      pass(data, client)
+      if (delayMs === 0 && delayed === undefined) pass(data, client)
+      else delay(() => pass(data, client))
     })
+
+    function delay(run: () => void): void {
+      const mine = Promise.all([delayed, sleep(delayMs)]).then(() => {
+        if (delayed === mine) delayed = undefined
+        if (!halfOpen.has(client)) run()
+      })
+      delayed = mine
+    }
 
     function begin({ after, begun }: Hold): void {
       awaited = undefined
@@ -82,10 +115,13 @@ export async function startTcpProxy({ to, host = '127.0.0.1' }: TcpProxyOptions)
       from.on('error', () => undefined)
       from.on('close', () => {
         if (into.closed) pairs.delete(pair)
+        if (halfOpen.has(from)) return
         // Not destroyed: what was passed on before is still to arrive.
-        into.end()
+        if (into === client && delayed !== undefined) delay(() => into.end())
+        else into.end()
       })
     }
+    if (swallowsNew) cutCable(pair)
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
@@ -102,7 +138,19 @@ export async function startTcpProxy({ to, host = '127.0.0.1' }: TcpProxyOptions)
     else held.push(write)
   }
 
-  const swallow = (socket: Socket) => socket.removeAllListeners('data').resume()
+  function swallow(socket: Socket): void {
+    socket.removeAllListeners('data').on('data', (data) => {
+      swallowed += data.length
+    })
+  }
+
+  function cutCable(pair: readonly Socket[]): void {
+    for (const socket of pair) {
+      halfOpen.add(socket)
+      swallow(socket)
+    }
+  }
+
   const cut = () => {
     for (const socket of [...pairs].flat()) socket.destroy()
   }
@@ -113,6 +161,9 @@ export async function startTcpProxy({ to, host = '127.0.0.1' }: TcpProxyOptions)
     },
     get received() {
       return received
+    },
+    get swallowed() {
+      return swallowed
     },
     urlOf(url) {
       const proxied = new URL(url)
@@ -131,8 +182,15 @@ export async function startTcpProxy({ to, host = '127.0.0.1' }: TcpProxyOptions)
     swallowAnswers: () => {
       for (const [, upstream] of pairs) swallow(upstream)
     },
-    swallowEverything: () => {
-      for (const pair of pairs) pair.forEach(swallow)
+    swallowEverything({ new: alsoNew = false } = {}) {
+      swallowsNew = alsoNew
+      for (const pair of pairs) cutCable(pair)
+    },
+    passNew() {
+      swallowsNew = false
+    },
+    delayAnswers(ms) {
+      delayMs = ms
     },
     cut,
     close: () => {

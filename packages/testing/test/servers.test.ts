@@ -280,6 +280,52 @@ t.test('startTcpProxy', async (t) => {
     await once(three.socket, 'close')
     await t.rejects(once(connect(proxy.port, '127.0.0.1'), 'connect'), { code: 'ECONNREFUSED' })
   })
+
+  t.test('leaves connections half open: neither side is told that the other one has gone', async (t) => {
+    const { proxy, heard, peers, client } = await scene(t)
+    const one = await client()
+    one.says('a')
+    await one.hears('A')
+    proxy.swallowEverything({ new: true })
+    const two = await client()
+    const closed: Socket[] = []
+    for (const { socket } of [one, two]) socket.on('close', () => closed.push(socket))
+    one.says('lost')
+    two.says('also')
+    await eventually(() => proxy.swallowed === 8 && peers.size === 2)
+    for (const peer of peers) peer.destroy()
+    one.socket.destroy()
+    proxy.passNew()
+    const three = await client()
+    three.says('b')
+    await three.hears('B')
+    two.says('ever')
+    await eventually(() => proxy.swallowed === 12)
+    t.same(closed, [one.socket])
+    t.same(heard, ['a', 'b'])
+    t.equal(one.answers() + two.answers(), 'A')
+  })
+
+  t.test('delays answers, in their order, and the end behind them', async (t) => {
+    const { proxy, peers, client } = await scene(t)
+    const one = await client()
+    proxy.delayAnswers(200)
+    const since = performance.now()
+    one.says('a')
+    await eventually(() => proxy.received === 'a')
+    one.says('b')
+    await eventually(() => proxy.received === 'ab')
+    proxy.delayAnswers(0)
+    one.says('c')
+    const ended = once(one.socket, 'end')
+    await eventually(() => proxy.received === 'abc')
+    // What was sent before this end is answered by then.
+    await eventually(() => [...peers].every((peer) => peer.bytesWritten === 3))
+    for (const peer of peers) peer.end()
+    await ended
+    t.ok(performance.now() - since >= 195)
+    t.equal(one.answers(), 'ABC')
+  })
 })
 
 t.test('startBrowser', async (t) => {

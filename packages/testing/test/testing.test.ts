@@ -1,8 +1,8 @@
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import t from 'tap'
-import { eventually, freePort, startProcess, startRedis } from '../src/index.ts'
+import { eventually, freePort, startMemcached, startProcess, startRedis } from '../src/index.ts'
 
 const node = process.execPath
 /** Children of these tests are plain Node: none of tap's instruments in them. */
@@ -186,5 +186,83 @@ t.test('startRedis', async (t) => {
     await t.rejects(startRedis({ args: ['--port', `${taken.port}`] }), { message: /Address already in use/ })
     process.env.PATH = ''
     await t.rejects(startRedis(), { message: /^redis-server is not on PATH\. Install Redis/ })
+  })
+})
+
+t.test('startMemcached', async (t) => {
+  t.test('answers, is stopped and goes on, is killed and comes back empty on its port', async (t) => {
+    const memcached = await startMemcached()
+    t.teardown(() => memcached.stop())
+    t.equal(memcached.address, `127.0.0.1:${memcached.port}`)
+    t.equal(await memcached.ask('set greeting 0 0 12\r\nGrüß\r\nGott'), 'STORED')
+    t.equal(await memcached.ask('get greeting nothing'), 'VALUE greeting 0 12\r\nGrüß\r\nGott\r\nEND')
+    t.equal(await memcached.ask('mg greeting t v'), 'VA 12 t-1\r\nGrüß\r\nGott')
+    t.equal(await memcached.ask('get nothing'), 'END')
+    await t.rejects(memcached.ask('no-such-command'), { message: 'ERROR' })
+    await t.rejects(memcached.ask('incr greeting 1'), { message: /^CLIENT_ERROR cannot increment/ })
+
+    memcached.pause()
+    let answered = false
+    const answer = memcached.ask('get nothing').finally(() => {
+      answered = true
+    })
+    const socket = connect(memcached.port, '127.0.0.1')
+    await once(socket, 'connect')
+    socket.destroy()
+    t.notOk(answered, 'paused, it accepts connections and does not answer')
+    memcached.resume()
+    t.equal(await answer, 'END')
+
+    memcached.pause()
+    const unanswered = t.rejects(memcached.ask('get nothing'))
+    const { pid } = memcached
+    await memcached.kill()
+    await unanswered
+    t.notOk(isAlive(pid))
+    await t.rejects(memcached.ask('get nothing'), { code: 'ECONNREFUSED' })
+    await memcached.restart()
+    t.not(memcached.pid, pid)
+    t.equal(await memcached.ask('get greeting'), 'END')
+  })
+
+  t.test('is stopped with all of its threads when pause returns', async (t) => {
+    if (process.platform !== 'linux') return
+    const memcached = await startMemcached()
+    t.teardown(() => memcached.stop())
+    const threads = `/proc/${memcached.pid}/task`
+    for (let times = 0; times < 50; times += 1) {
+      const busy = memcached.ask('stats')
+      memcached.pause()
+      const stats = readdirSync(threads).map((id) => readFileSync(`${threads}/${id}/stat`, 'utf8'))
+      memcached.resume()
+      t.ok(stats.length > 1 && stats.every((stat) => stat.includes(') T ')))
+      await busy
+    }
+  })
+
+  t.test('stops when paused', async (t) => {
+    const memcached = await startMemcached()
+    memcached.pause()
+    await memcached.stop()
+    t.notOk(isAlive(memcached.pid))
+  })
+
+  t.test('fails with the output of a server that does not come up', (t) =>
+    t.rejects(startMemcached({ args: ['--no-such-option'] }), {
+      message: /^memcached ended before it was up[^$]*no-such-option/,
+    }),
+  )
+
+  t.test('looks for another port when somebody else was quicker', async (t) => {
+    const taken = await startMemcached()
+    t.teardown(() => taken.stop())
+    const real = process.env.PATH
+    t.teardown(() => {
+      process.env.PATH = real
+    })
+    // An argument given later wins: every attempt finds its port taken, and the fifth gives up.
+    await t.rejects(startMemcached({ args: ['-p', `${taken.port}`] }), { message: /Address already in use/ })
+    process.env.PATH = ''
+    await t.rejects(startMemcached(), { message: /^memcached is not on PATH\. Install Memcached/ })
   })
 })
