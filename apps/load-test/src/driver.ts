@@ -11,6 +11,8 @@ export interface DriverOptions {
   readonly targets: () => readonly Target[]
   /** After how many requests it ends; undefined: when it is stopped. */
   readonly requests?: number | undefined
+  /** How long a connection rests between an answer and the next request, in milliseconds. @default 0 */
+  readonly restMs?: number
   /** Asked just before a request is sent: what its answer must show. */
   readonly required: Sending['required']
   readonly onEnd: (request: SentRequest) => void
@@ -70,14 +72,15 @@ export class Driver {
   }
 
   #send(target: Target, client: Client, next: () => void): void {
-    const { tenants, required } = this.#options
+    const { tenants, required, restMs = 0 } = this.#options
     const tenant = tenants[Math.floor(Math.random() * tenants.length)] as LoadTenant
     const waits = Math.random() * WAITING_ONE_IN < 1
     const waitMs = waits ? 1 + Math.floor(Math.random() * LONGEST_WAIT_MS) : 0
     const request = new SentRequest({ tenant, required, target, waitMs }, (request) => {
       this.#onEnd(request)
       // A door that is shut is not knocked at without a pause.
-      if (request.status === undefined) setTimeout(next, PAUSE_MS)
+      const pauseMs = request.status === undefined ? PAUSE_MS : restMs
+      if (pauseMs > 0) setTimeout(next, pauseMs)
       else next()
     })
     client.dispatch({ method: 'GET', path: request.path, headers: ['host', tenant.hostname] }, request)

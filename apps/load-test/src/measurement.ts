@@ -76,7 +76,7 @@ export class Measurement {
   }
 
   /** To be called at the end, with what the replicas have told until then. */
-  settle(metrics: ReplicaMetrics): void {
+  settle(metrics: Pick<ReplicaMetrics, 'mayBeUnchecked'>): void {
     const excused = this.tally.settle((exchange) => {
       const replica = replicaOf(exchange)
       const span = { from: exchange.sentAt, to: exchange.endedAt }

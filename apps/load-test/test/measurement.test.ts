@@ -494,6 +494,21 @@ t.test('the driver', async (t) => {
     t.ok(dispatchedAt <= time && time <= sentAt, 'so is the time from which it is measured')
   }
 
+  ended.length = 0
+  const resting = {
+    tenants,
+    connections: 1,
+    requests: 3,
+    restMs: 50,
+    targets: () => servers,
+    required,
+    onEnd,
+  }
+  await new Driver(resting).end()
+  for (const [index, { dispatchedAt }] of ended.slice(1).entries()) {
+    t.ok(dispatchedAt - (ended[index]?.endedAt as number) >= 45, 'a connection rests between two requests')
+  }
+
   const nobody = [{ origin: `http://127.0.0.1:${await freePort()}`, replica: 'nobody' }]
   ended.length = 0
   await new Driver({ tenants, connections: 2, requests: 4, targets: () => nobody, required, onEnd }).end()
