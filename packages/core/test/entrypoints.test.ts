@@ -36,6 +36,14 @@ t.test('nor do its types', async (t) => {
   t.same([...modules].filter(notIn(ALLOWED)), [])
 })
 
+t.test('what adapters share knows no HTTP server either', async (t) => {
+  for (const entry of ['adapter.js', 'adapter.d.ts']) {
+    const { files, modules } = await reach(entry)
+    t.ok(files.size > 1, `${entry} has ${files.size} files`)
+    t.same([...modules].filter(notIn(ALLOWED)), [])
+  }
+})
+
 t.test('the suites import no test runner', async (t) => {
   for (const entry of ['store-suite.js', 'store-suite.d.ts', 'heartbeat-suite.js', 'heartbeat-suite.d.ts']) {
     const { files, modules } = await reach(entry)

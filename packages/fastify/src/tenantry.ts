@@ -1,16 +1,9 @@
-import { type Lease, requestHostname, TenantPool, TenantryError } from '@tenantry/core'
-import type {
-  FastifyInstance,
-  FastifyPluginAsync,
-  FastifyReply,
-  FastifyRequest,
-  RegisterOptions,
-} from 'fastify'
+import { type Lease, requestHostname, TenantryError } from '@tenantry/core'
+import { LeaseEnd, openTenants, retryAfterSeconds } from '@tenantry/core/adapter'
+import type { FastifyInstance, FastifyPluginAsync, FastifyRequest, RegisterOptions } from 'fastify'
 import fp from 'fastify-plugin'
-import { LeaseEnd } from './lease-end.ts'
-import { logEvents } from './log-events.ts'
-import { startHeartbeat } from './start-heartbeat.ts'
 import type { RequestTenant, TenantryOptions } from './types.ts'
+import { whenMade } from './when-made.ts'
 
 const kLeaseEnd: unique symbol = Symbol('tenantry.leaseEnd')
 const kTimeLimited: unique symbol = Symbol('tenantry.timeLimited')
@@ -21,8 +14,6 @@ declare module 'fastify' {
     [kTimeLimited]: boolean
   }
 }
-
-type Acquire = (request: FastifyRequest) => Promise<Lease<RequestTenant>>
 
 /**
  * Gives every request its tenant, before any hook that is registered later runs.
@@ -53,7 +44,8 @@ export function hostnameOf(request: FastifyRequest): string {
 }
 
 async function registerTenantry(app: FastifyInstance, options: TenantryOptions): Promise<void> {
-  // First of all, since this refuses a second registration: nothing has been opened by then.
+  // First of all, since these refuse names that are taken, as at a second registration: nothing has been opened by then.
+  app.decorate('tenants', { getter: () => tenants.pool })
   app.decorateRequest('tenant', {
     getter(this: FastifyRequest) {
       return leaseOf.call(this).tenant
@@ -64,80 +56,41 @@ async function registerTenantry(app: FastifyInstance, options: TenantryOptions):
   app.decorateRequest(kTimeLimited, false)
 
   // Fastify's own options of `register` come along.
-  const { identify, heartbeat, prefix, logLevel, logSerializers, ...poolOptions } =
-    options as typeof options & RegisterOptions
-  // biome-ignore lint/suspicious/noExplicitAny: what `load` returns is known to the caller alone
-  const pool = new TenantPool<any, RequestTenant>(poolOptions)
-  const closePoolAndThrow = async (error: unknown) => {
-    await pool.close()
-    throw error
-  }
-  const acquire = await acquireBy(identify, pool).catch(closePoolAndThrow)
-  const closeHeartbeat = await startHeartbeat(pool, heartbeat, app.log).catch(closePoolAndThrow)
-  logEvents(pool, app.log)
-  app.decorate('tenants', pool)
+  const { prefix, logLevel, logSerializers, ...own } = options as typeof options & RegisterOptions
+  const tenants = openTenants(own, { hostnameOf, log: app.log })
 
   app.addHook('onRequest', function leaseTenant(request, reply, next) {
     const { config, handlerTimeout } = request.routeOptions
     if (config?.tenant === false) return next()
-    const end = new LeaseEnd({ request: request.raw, response: reply.raw }, pool.drainTimeoutMs)
+    const end = new LeaseEnd(request.raw.socket, reply.raw, tenants.pool.drainTimeoutMs)
     request[kLeaseEnd] = end
     request[kTimeLimited] = handlerTimeout > 0
     if (end.closed) return
-    const refuse = (cause: unknown) => {
-      if (end.closed) return
-      // `next(undefined)` would go on, without a tenant.
-      const error = cause instanceof Error ? cause : new TenantryError('TENANTRY_ERR_NO_TENANT', { cause })
-      setRetryAfter(reply, error)
+    tenants.lease(request, end, (error) => {
+      const retryAfter = error && retryAfterSeconds(error)
+      if (retryAfter !== undefined) reply.header('retry-after', retryAfter)
       next(error)
-    }
-    const go = (lease: Lease<RequestTenant>) => {
-      // Nobody is there to be answered when the request has closed: its way ends here.
-      if (end.grant(lease)) next()
-    }
-    try {
-      acquire(request).then(go, refuse)
-    } catch (error) {
-      refuse(error)
-    }
+    })
   })
 
   app.addHook('onSend', function noteAnswer(request, _reply, answer, next) {
     // First the hooks that follow: those that do not wait for anything may still look at the tenant.
     next()
-    if (isTimedOut(request)) request[kLeaseEnd]?.timeOut()
-    else request[kLeaseEnd]?.answer(answer)
+    const end = request[kLeaseEnd]
+    if (end === null) return
+    end.sent()
+    if (!isTimedOut(request)) whenMade(answer, () => end.answered())
   })
 
   // From here on nobody gets a lease, and builds end; requests under way have until the drain deadline. The replica
   // says goodbye at once: what drains is no longer waited for.
-  const close = async () => {
-    const ends = await Promise.allSettled([pool.close(), closeHeartbeat()])
-    for (const end of ends) if (end.status === 'rejected') throw end.reason
-  }
   let closed: Promise<void> | undefined
-  app.addHook('preClose', function closePool(next) {
-    closed = close()
+  app.addHook('preClose', function closeTenants(next) {
+    closed = tenants.close()
     closed.catch(() => {})
     next()
   })
-  app.addHook('onClose', () => closed ?? close())
-}
-
-async function acquireBy(
-  identify: TenantryOptions['identify'],
-  pool: TenantPool<unknown, RequestTenant>,
-): Promise<Acquire> {
-  if (identify === undefined) return (request) => pool.acquire(hostnameOf(request))
-  if (typeof identify === 'function') {
-    return async (request) => {
-      const id = await identify(request)
-      if (id === undefined) throw new TenantryError('TENANTRY_ERR_TENANT_NOT_FOUND')
-      return pool.acquire(id)
-    }
-  }
-  const acquire = pool.byHost(identify)
-  return (request) => acquire(hostnameOf(request))
+  app.addHook('onClose', () => closed ?? tenants.close())
 }
 
 function leaseOf(this: FastifyRequest): Lease<RequestTenant> {
@@ -149,9 +102,4 @@ function leaseOf(this: FastifyRequest): Lease<RequestTenant> {
 /** Whether what is being sent is Fastify's own answer at its `handlerTimeout`: the handler may still be at work. */
 function isTimedOut(request: FastifyRequest): boolean {
   return request[kTimeLimited] && request.signal.reason?.code === 'FST_ERR_HANDLER_TIMEOUT'
-}
-
-function setRetryAfter(reply: FastifyReply, error: Error): void {
-  if (!(error instanceof TenantryError) || error.retryAfterMs === undefined) return
-  reply.header('retry-after', Math.max(1, Math.ceil(error.retryAfterMs / 1000)))
 }

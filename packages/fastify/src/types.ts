@@ -1,4 +1,5 @@
-import type { HeartbeatStore, HostDirectory, Lease, TenantPool, TenantPoolOptions } from '@tenantry/core'
+import type { Lease, TenantPool } from '@tenantry/core'
+import type { ServerOptions } from '@tenantry/core/adapter'
 import type { FastifyRequest } from 'fastify'
 
 /**
@@ -17,30 +18,7 @@ export type RequestTenant = TenantryTypes extends { tenant: infer Tenant } ? Ten
 
 // Fastify's `register` does not carry type parameters: what `load` returns cannot be told to `create`.
 // biome-ignore lint/suspicious/noExplicitAny: see above
-export interface TenantryOptions<Config = any> extends TenantPoolOptions<Config, RequestTenant> {
-  /**
-   * Decides which tenant a request is for: returns its id, or undefined for none (404). Or a host directory, for
-   * tenants whose host names are not their ids.
-   * @default the canonical host name is the id
-   */
-  identify?:
-    | ((request: FastifyRequest) => string | undefined | Promise<string | undefined>)
-    | HostDirectory<RequestTenant>
-
-  /**
-   * Tells, for people and for rollouts, which tenants this replica holds and which it could not build.
-   * @default nobody is told
-   */
-  heartbeat?: HeartbeatSettings | undefined
-}
-
-/** How a replica tells of itself. */
-export interface HeartbeatSettings {
-  /** What this replica is called: a name of its own for every process, not an address. */
-  replica: string
-  /** Where to tell it. A function: the plugin opens the store and closes it; a store: it stays yours to close. */
-  store: HeartbeatStore | (() => HeartbeatStore)
-}
+export interface TenantryOptions<Config = any> extends ServerOptions<FastifyRequest, Config, RequestTenant> {}
 
 declare module 'fastify' {
   interface FastifyRequest {

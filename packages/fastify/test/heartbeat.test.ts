@@ -1,12 +1,13 @@
 import { Writable } from 'node:stream'
 import { isDeepStrictEqual } from 'node:util'
+import { ACME } from '@tenantry/adapter-suite'
 import { type HeartbeatStore, MemoryHeartbeats, MemoryTokenStore, TenantLifecycle } from '@tenantry/core'
 import { RedisHeartbeats, RedisTokenStore } from '@tenantry/redis'
 import { eventually, startRedis } from '@tenantry/testing'
 import { fastify } from 'fastify'
 import t from 'tap'
 import { type HeartbeatSettings, tenantry } from '../src/index.ts'
-import { ACME, serve } from './support/serve.ts'
+import { serve } from './support/serve.ts'
 
 /** A store that knows what was asked of it last. */
 class TestHeartbeats extends MemoryHeartbeats {
@@ -127,7 +128,7 @@ t.test('the log tells once that nobody is told, and once that somebody is', asyn
 t.test('invalid settings are refused by name, and what was opened is closed', async (t) => {
   const store = new TestHeartbeats()
   const refused: [unknown, string][] = [
-    ['web-1', "`heartbeat` to be an object with `replica` and `store`, got 'web-1'"],
+    ['web-1', '`heartbeat` to be an object with `replica` and `store`, got "web-1"'],
     [null, '`heartbeat` to be an object with `replica` and `store`, got null'],
     [{ replica: 'web-1' }, '`store` to be a heartbeat store, got undefined'],
     [{ replica: 'web-1', store: () => undefined }, '`store` to be a heartbeat store, got undefined'],

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
 import { Writable } from 'node:stream'
+import { ACME, type TestTenant } from '@tenantry/adapter-suite'
 import {
   hostDirectory,
   MemoryTokenStore,
@@ -12,7 +13,7 @@ import { eventually } from '@tenantry/testing'
 import { LogController } from 'fastify'
 import t, { type Test } from 'tap'
 import type { TenantryOptions } from '../src/index.ts'
-import { ACME, serve, type TestTenant } from './support/serve.ts'
+import { serve } from './support/serve.ts'
 
 const INFO = 30
 const WARN = 40

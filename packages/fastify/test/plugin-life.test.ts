@@ -1,11 +1,11 @@
-import { MemoryTokenStore } from '@tenantry/core'
+import { ACME, Wire, Work } from '@tenantry/adapter-suite'
+import { MemoryHeartbeats, MemoryTokenStore } from '@tenantry/core'
 import { eventually } from '@tenantry/testing'
 import { type FastifyInstance, fastify } from 'fastify'
 import t from 'tap'
 import { tenantry } from '../src/index.ts'
-import { ACME, serve } from './support/serve.ts'
-import { Wire } from './support/wire.ts'
-import { Work } from './support/work.ts'
+import { serve } from './support/serve.ts'
+import { visitOf } from './support/visit.ts'
 
 /** A store that knows whether it was closed. */
 class TestTokenStore extends MemoryTokenStore {
@@ -72,6 +72,40 @@ t.test('a second registration is refused, and opens nothing', async (t) => {
   )
 })
 
+t.test(
+  'an application that has taken one of the names itself is refused, and nothing is opened',
+  async (t) => {
+    const cases: [name: string, take: (app: FastifyInstance) => unknown][] = [
+      ['tenants', (app) => app.decorate('tenants' as never, ['acme'] as never)],
+      ['tenant', (app) => app.decorateRequest('tenant' as never, null as never)],
+      ['tenantLease', (app) => app.decorateRequest('tenantLease' as never, null as never)],
+    ]
+    for (const [name, take] of cases) {
+      const opened: string[] = []
+      const app = fastify()
+      take(app)
+      const options = {
+        tokens: () => {
+          opened.push('tokens')
+          return new MemoryTokenStore()
+        },
+        load,
+        heartbeat: {
+          replica: 'web-1',
+          store: () => {
+            opened.push('heartbeats')
+            return new MemoryHeartbeats()
+          },
+        },
+      }
+      const taken = { code: 'FST_ERR_DEC_ALREADY_PRESENT', message: new RegExp(`'${name}'`) }
+      await t.rejects(async () => app.register(tenantry, options), taken)
+      await app.close()
+      t.strictSame(opened, [], name)
+    }
+  },
+)
+
 t.test('closing', async (t) => {
   await t.test(
     'G3: requests under way finish, later ones are refused, tenants are disposed of, and then the store is closed',
@@ -86,8 +120,8 @@ t.test('closing', async (t) => {
         plugin: { tokens: () => store },
         routes: (app) => {
           app.get('/', async (request) => {
-            await work.do(request)
-            work.use(request, 'while the app closes')
+            await work.do(visitOf(request))
+            work.use(visitOf(request), 'while the app closes')
             told.push('answered')
             return 'done'
           })
@@ -96,7 +130,7 @@ t.test('closing', async (t) => {
       app.tenants.on('disposed', () => told.push('disposed'))
       const wire = await Wire.open(port)
       wire.get('/', `Host: ${ACME}`)
-      const { signal } = (await work.begun()).tenantLease
+      const { signal } = (await work.begun()).lease
       const closed = app.close()
       await eventually(() => signal.aborted)
       t.equal(signal.reason.code, 'TENANTRY_ERR_POOL_CLOSED')

@@ -1,13 +1,13 @@
+import { ACME, askRaw, type TestTenant } from '@tenantry/adapter-suite'
 import { hostDirectory, type Lease, MemoryTokenStore, TenantryError } from '@tenantry/core'
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import t, { type Test } from 'tap'
 import { hostnameOf, type TenantryOptions, tenantry } from '../src/index.ts'
-import { ACME, serve, type TestTenant } from './support/serve.ts'
-import { ask } from './support/wire.ts'
+import { serve } from './support/serve.ts'
 
 /** Asks for `path` once. */
 function get(port: number, path: string, host = ACME) {
-  return ask(port, `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`)
+  return askRaw(port, `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`)
 }
 
 t.test('a request has its tenant, and its lease', async (t) => {

@@ -1,18 +1,11 @@
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { ACME, TENANTS, type TestTenant } from '@tenantry/adapter-suite'
 import { MemoryTokenStore, TenantLifecycle } from '@tenantry/core'
 import { eventually } from '@tenantry/testing'
 import { type FastifyHttpOptions, type FastifyInstance, fastify } from 'fastify'
 import type { Test } from 'tap'
 import { type TenantryOptions, tenantry } from '../../src/index.ts'
-
-/** One generation of a tenant, which knows how often it was disposed of. */
-export interface TestTenant {
-  readonly id: string
-  /** Counts up over all tenants. */
-  readonly generation: number
-  disposals: number
-}
 
 declare module '@tenantry/fastify' {
   interface TenantryTypes {
@@ -20,14 +13,9 @@ declare module '@tenantry/fastify' {
   }
 }
 
-/** The tenant of most tests: the name that requests are for. */
-export const ACME = 'acme.test'
-
-/** The ids of the tenants that exist. */
-export const TENANTS: ReadonlySet<string> = new Set([ACME, 'other.test', 'xn--bcher-kva.test'])
-
 export interface Served {
   readonly app: FastifyInstance
+  readonly pool: FastifyInstance['tenants']
   readonly port: number
   readonly tokens: MemoryTokenStore
   readonly lifecycle: TenantLifecycle
@@ -74,6 +62,7 @@ export async function serve(t: Test, options: ServeOptions = {}): Promise<Served
   await app.listen({ host: '127.0.0.1', port: 0 })
   return {
     app,
+    pool: app.tenants,
     port: (app.server.address() as AddressInfo).port,
     tokens,
     lifecycle,

@@ -1,56 +1,57 @@
 import { PassThrough, Readable } from 'node:stream'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Work } from './work.ts'
+import type { Visit, Work } from '@tenantry/adapter-suite'
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import { visitOf } from './visit.ts'
 
-type Way = (request: FastifyRequest, reply: FastifyReply) => unknown
+type Handler = (visit: Visit, reply: FastifyReply) => unknown
 
 /** How handlers answer without a stream: the path of a route, and what it does with its work. */
-export function plainWays(work: Work): Record<string, Way> {
-  async function toWork(request: FastifyRequest): Promise<void> {
-    await work.do(request)
-    work.use(request, 'at the end of its work')
+function plainWays(work: Work): Record<string, Handler> {
+  async function toWork(visit: Visit): Promise<void> {
+    await work.do(visit)
+    work.use(visit, 'at the end of its work')
   }
 
   return {
-    async '/returns'(request) {
-      await toWork(request)
+    async '/returns'(visit) {
+      await toWork(visit)
       return 'done'
     },
-    '/sends'(request, reply) {
-      void toWork(request).then(() => reply.send({ done: true }))
+    '/sends'(visit, reply) {
+      void toWork(visit).then(() => reply.send({ done: true }))
     },
-    async '/rejects'(request) {
-      await toWork(request)
+    async '/rejects'(visit) {
+      await toWork(visit)
       throw new Error('rejected')
     },
-    '/sends-error'(request, reply) {
-      void toWork(request).then(() => reply.send(new Error('sent')))
+    '/sends-error'(visit, reply) {
+      void toWork(visit).then(() => reply.send(new Error('sent')))
     },
-    async '/no-content'(request, reply) {
-      await toWork(request)
+    async '/no-content'(visit, reply) {
+      await toWork(visit)
       return reply.code(204).send()
     },
-    async '/not-modified'(request, reply) {
-      await toWork(request)
+    async '/not-modified'(visit, reply) {
+      await toWork(visit)
       return reply.code(304).send()
     },
   }
 }
 
 /** How handlers answer with a stream: `begun` comes at once, `done` when the work is. */
-export function streamedWays(work: Work): Record<string, Way> {
-  async function* generate(request: FastifyRequest): AsyncGenerator<string> {
+function streamedWays(work: Work): Record<string, Handler> {
+  async function* generate(visit: Visit): AsyncGenerator<string> {
     try {
       yield 'begun'
-      await work.do(request)
-      work.use(request, 'in a generator')
+      await work.do(visit)
+      work.use(visit, 'in a generator')
       yield 'done'
     } finally {
-      work.use(request, 'at the end of a generator')
+      work.use(visit, 'at the end of a generator')
     }
   }
 
-  function pull(request: FastifyRequest): Readable {
+  function pull(visit: Visit): Readable {
     let reading = Promise.resolve()
     let begun = false
     return new Readable({
@@ -60,8 +61,8 @@ export function streamedWays(work: Work): Record<string, Way> {
           this.push('begun')
           return
         }
-        reading = work.do(request).then(() => {
-          work.use(request, 'in a read')
+        reading = work.do(visit).then(() => {
+          work.use(visit, 'in a read')
           this.push('done')
           this.push(null)
         })
@@ -69,24 +70,24 @@ export function streamedWays(work: Work): Record<string, Way> {
       // As a file does: what is being read is not closed.
       destroy(error, callback) {
         void reading.then(() => {
-          work.use(request, 'as a stream was destroyed')
+          work.use(visit, 'as a stream was destroyed')
           callback(error)
         })
       },
     })
   }
 
-  function push(request: FastifyRequest): PassThrough {
+  function push(visit: Visit): PassThrough {
     const stream = new PassThrough()
     stream.write('begun')
-    stream.once('close', () => work.use(request, 'as a stream closed'))
-    void work.do(request).then(() => {
+    stream.once('close', () => work.use(visit, 'as a stream closed'))
+    void work.do(visit).then(() => {
       if (!stream.destroyed) stream.end('done')
     })
     return stream
   }
 
-  function pullFromWeb(request: FastifyRequest): ReadableStream {
+  function pullFromWeb(visit: Visit): ReadableStream {
     let begun = false
     return new ReadableStream(
       {
@@ -96,38 +97,38 @@ export function streamedWays(work: Work): Record<string, Way> {
             controller.enqueue(new TextEncoder().encode('begun'))
             return
           }
-          await work.do(request)
-          if (request.raw.socket.destroyed) return
-          work.use(request, 'in a pull')
+          await work.do(visit)
+          if (visit.connection.destroyed) return
+          work.use(visit, 'in a pull')
           controller.enqueue(new TextEncoder().encode('done'))
           controller.close()
         },
-        cancel: () => work.use(request, 'as a web stream was cancelled'),
+        cancel: () => work.use(visit, 'as a web stream was cancelled'),
       },
       { highWaterMark: 0 },
     )
   }
 
   return {
-    '/generates': (request, reply) => reply.send(Readable.from(generate(request))),
-    '/pulls': async (request) => pull(request),
-    '/pushes': (request, reply) => reply.send(push(request)),
-    '/pulls-from-web': async (request) => pullFromWeb(request),
-    '/responds': async (request) => new Response(pullFromWeb(request)),
+    '/generates': (visit, reply) => reply.send(Readable.from(generate(visit))),
+    '/pulls': async (visit) => pull(visit),
+    '/pushes': (visit, reply) => reply.send(push(visit)),
+    '/pulls-from-web': async (visit) => pullFromWeb(visit),
+    '/responds': async (visit) => new Response(pullFromWeb(visit)),
   }
 }
 
 /** The ways that need more than a handler. */
-function otherWays(app: FastifyInstance, work: Work): void {
+function routeOtherWays(app: FastifyInstance, work: Work): void {
   app.get(
     '/throws',
     {
       preHandler: async (request) => {
-        await work.do(request)
+        await work.do(visitOf(request))
       },
     },
     function throwAtOnce(request) {
-      work.use(request, 'before it throws')
+      work.use(visitOf(request), 'before it throws')
       throw new Error('thrown')
     },
   )
@@ -135,8 +136,8 @@ function otherWays(app: FastifyInstance, work: Work): void {
     '/early',
     {
       preHandler: async (request, reply) => {
-        await work.do(request)
-        work.use(request, 'in a hook that answers')
+        await work.do(visitOf(request))
+        work.use(visitOf(request), 'in a hook that answers')
         return reply.code(403).send('early')
       },
     },
@@ -144,18 +145,18 @@ function otherWays(app: FastifyInstance, work: Work): void {
   )
   app.get('/hijacks', async (request, reply) => {
     reply.hijack()
-    await work.do(request)
-    work.use(request, 'hijacked')
+    await work.do(visitOf(request))
+    work.use(visitOf(request), 'hijacked')
     reply.raw.end('HTTP/1.1 200 OK\r\n\r\n')
   })
   app.get('/limited', { handlerTimeout: 2 }, async (request) => {
-    await work.do(request)
-    work.use(request, 'beyond its time limit')
+    await work.do(visitOf(request))
+    work.use(visitOf(request), 'beyond its time limit')
     return 'too late'
   })
   app.post('/body', async (request) => {
-    await work.do(request)
-    work.use(request, 'with a body')
+    await work.do(visitOf(request))
+    work.use(visitOf(request), 'with a body')
     return request.body
   })
 }
@@ -163,12 +164,12 @@ function otherWays(app: FastifyInstance, work: Work): void {
 /** Routes for every way in which a response can end. */
 export function routeWays(app: FastifyInstance, work: Work): void {
   for (const [path, handler] of Object.entries({ ...plainWays(work), ...streamedWays(work) })) {
-    app.get(path, handler)
+    app.get(path, (request, reply) => handler(visitOf(request), reply))
   }
-  otherWays(app, work)
+  routeOtherWays(app, work)
   app.setNotFoundHandler(async (request, reply) => {
-    await work.do(request)
-    work.use(request, 'where nothing was found')
+    await work.do(visitOf(request))
+    work.use(visitOf(request), 'where nothing was found')
     return reply.code(404).send('nothing here')
   })
 }

@@ -1,48 +1,9 @@
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { Agent, get as httpGet } from 'node:http'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import type { TenantPoolStats } from '@tenantry/core'
 import { startProcess } from '@tenantry/testing'
 import type { Test } from 'tap'
-
-const SCRIPT = fileURLToPath(new URL('../fixtures/replica.js', import.meta.url))
-
-const SLOW_LOAD_MS = 60
-
-/** The site configuration authority: a file that is replaced as a whole. */
-export class Configuration {
-  readonly file: string
-  readonly #versions: Map<string, number>
-
-  private constructor(file: string, ids: readonly string[]) {
-    this.file = file
-    this.#versions = new Map(ids.map((id) => [id, 0]))
-  }
-
-  /** The first of the tenants takes its time to be loaded. */
-  static async create(t: Test, ids: readonly string[]): Promise<Configuration> {
-    const directory = await mkdtemp(join(tmpdir(), 'tenantry-replicas-'))
-    t.teardown(() => rm(directory, { recursive: true }))
-    const configuration = new Configuration(join(directory, 'tenants.json'), ids)
-    await configuration.commit()
-    return configuration
-  }
-
-  /** Commits the next version of these tenants; returns it. */
-  async commit(...ids: string[]): Promise<number> {
-    const version = Math.max(...this.#versions.values()) + 1
-    for (const id of ids) this.#versions.set(id, version)
-    const tenants = Array.from(this.#versions, ([id, version], index) => {
-      return [id, { version, loadMs: index === 0 ? SLOW_LOAD_MS : 0 }]
-    })
-    await writeFile(`${this.file}.new`, JSON.stringify(Object.fromEntries(tenants)))
-    await rename(`${this.file}.new`, this.file)
-    return version
-  }
-}
 
 /** What a replica answers for a tenant. */
 export interface Seen {
@@ -59,7 +20,7 @@ export interface Reply {
   readonly ms: number
 }
 
-export interface Replica {
+export interface ReplicaProcess {
   readonly port: number
   /** Asks for a tenant. */
   get(host: string): Promise<Reply>
@@ -72,20 +33,34 @@ export interface Replica {
   logged(message: string): number
 }
 
+export interface ReplicaSettings {
+  readonly script: URL
+  /** The URL of the token store. */
+  readonly tokens: string
+  /** The file that the tenants are in. */
+  readonly configuration: string
+}
+
 const keepAlive = new Agent({ keepAlive: true })
 
+/** What a replica says when it is up. */
+const UP = /"msg":"listening","port":(\d+)/
+
 /** Starts a replica as a process of its own. */
-export async function startReplica(t: Test, redisUrl: string, { file }: Configuration): Promise<Replica> {
-  const replica = await startProcess(process.execPath, ['--expose-gc', SCRIPT], {
-    env: { REDIS_URL: redisUrl, CONFIGURATION: file },
-    until: /Server listening/,
+export async function startReplica(
+  t: Test,
+  { script, tokens, configuration }: ReplicaSettings,
+): Promise<ReplicaProcess> {
+  const replica = await startProcess(process.execPath, ['--expose-gc', fileURLToPath(script)], {
+    env: { TOKENS: tokens, CONFIGURATION: configuration },
+    until: UP,
     timeoutMs: 30_000,
   })
   t.teardown(async () => {
     if ((await replica.stop()) !== 0)
       throw new Error(`A replica did not end well:\n${replica.lines.join('\n')}`)
   })
-  const port = Number(/Server listening at [^"]*:(\d+)/.exec(replica.lines.join())?.[1])
+  const port = Number(UP.exec(replica.lines.join('\n'))?.[1])
 
   async function ask(path: string, host: string): Promise<Reply> {
     const since = performance.now()

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 
 /** What a server answered, as it came. */
-export interface Answer {
+export interface RawAnswer {
   readonly statusCode: number
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>
@@ -67,7 +67,7 @@ export class Wire {
   }
 
   /** What the server has answered first. */
-  answer(): Answer {
+  answer(): RawAnswer {
     const [head = '', ...rest] = this.received.split('\r\n\r\n')
     const [status = '', ...lines] = head.split('\r\n')
     const headers = lines.map((line) => {
@@ -83,7 +83,7 @@ export class Wire {
 }
 
 /** Sends bytes on a connection of their own, and resolves to the answer when the server has closed it. */
-export async function ask(port: number, request: string): Promise<Answer> {
+export async function askRaw(port: number, request: string): Promise<RawAnswer> {
   const wire = await Wire.open(port)
   wire.send(request)
   await wire.ended()

@@ -1,9 +1,24 @@
 import type { EventEmitter } from 'node:events'
-import type { TenantPoolEvents } from '@tenantry/core'
-import type { FastifyBaseLogger } from 'fastify'
+import type { TenantPoolEvents } from '../pool-events.ts'
+import { invalid } from '../pool-options.ts'
+
+/** Where to log: a logger of pino, or one like it. */
+export interface Log {
+  info(details: object, message: string): void
+  warn(details: object, message: string): void
+  error(details: object, message: string): void
+}
+
+/** Otherwise it would turn out when there is something to log. @throws TENANTRY_ERR_OPTIONS_INVALID */
+export function mustBeLog(log: Log): void {
+  if (typeof log !== 'object' || log === null) throw invalid('`logger`', 'an object', log)
+  for (const level of ['info', 'warn', 'error'] as const) {
+    if (typeof log[level] !== 'function') throw invalid(`\`logger.${level}\``, 'a function', log[level])
+  }
+}
 
 /** Logs what a pool tells: changes, never requests. */
-export function logEvents(pool: EventEmitter<TenantPoolEvents>, log: FastifyBaseLogger): void {
+export function logEvents(pool: EventEmitter<TenantPoolEvents>, log: Log): void {
   pool.on('built', ({ id, token, durationMs }) => {
     log.info({ tenant: id, token, durationMs: Math.round(durationMs) }, 'tenant built')
   })

@@ -1,0 +1,7 @@
+import { floodSuite } from '@tenantry/adapter-suite'
+import t from 'tap'
+import { express5 } from './support/adapter.ts'
+
+t.setTimeout(180_000)
+
+floodSuite(t, express5)

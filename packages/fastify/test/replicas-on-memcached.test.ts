@@ -1,0 +1,5 @@
+import { memcachedWall, replicaSuite } from '@tenantry/adapter-suite'
+import t from 'tap'
+import { fastifyAdapter } from './support/adapter.ts'
+
+replicaSuite(t, fastifyAdapter, memcachedWall)
