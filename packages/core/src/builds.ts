@@ -26,6 +26,8 @@ interface Place<Tenant> {
 export class Builds<Tenant> {
   readonly #options: BuildsOptions<Tenant>
   readonly #places = new Map<TokenKey, Place<Tenant>>()
+  /** Apart, since every answer is shown to them, and many more may wait. */
+  readonly #running = new Set<Build<Tenant>>()
   /** They have not asked for a slot yet. */
   #behind = 0
   #closed = false
@@ -70,7 +72,7 @@ export class Builds<Tenant> {
 
   /** Takes in an answer about all tenants. */
   seeAll(reading: Reading): void {
-    for (const { running } of this.#places.values()) running?.see(reading)
+    for (const running of this.#running) running.see(reading)
   }
 
   /** Ends all builds. */
@@ -94,6 +96,7 @@ export class Builds<Tenant> {
     }
     place.waiting = undefined
     place.running = build
+    this.#running.add(build)
     try {
       const pooled = await this.#options.build(build, slot)
       build.succeed(pooled)
@@ -103,6 +106,7 @@ export class Builds<Tenant> {
       build.fail(error)
       this.#options.onFailed(build, error)
     } finally {
+      this.#running.delete(build)
       slot.giveBack()
       if (!this.#closed) this.#next(build.key, place)
     }

@@ -219,6 +219,65 @@ t.test('G6: an answer outdates a tenant, also when one older than its claim has 
   t.equal(pool.heldOf('acme'), undefined)
 })
 
+t.test(
+  'G6: answers about all tenants that a build meets, after its claim, which one from before has said',
+  async (t) => {
+    /** Acme is being built under a claimed token; meanwhile an answer has come that is older than the claim. */
+    async function claimed() {
+      let finish = () => {}
+      const config = new Promise((resolve) => {
+        finish = () => resolve({ id: 'acme' })
+      })
+      const load = (id: string) => (id === 'acme' && scene.loads.length > 1 ? config : { id })
+      const scene = new PoolScene({ 'tenant:acme': 't1', [ALL_HOSTS]: 'h1' }, { load })
+      const { clock, store, acquire } = scene
+      const asked = acquire('acme')
+      await clock.turn()
+      store.next().answer()
+      await clock.turn()
+      const ofBuild = store.next()
+      acquire('beta')
+      await clock.turn()
+      const early = store.next()
+      ofBuild.answer()
+      await clock.turn()
+      store.next('claim').answer()
+      await clock.turn()
+      t.same(scene.loads, ['acme', 'acme'])
+      await store.write(ALL, 'a2')
+      early.answer()
+      await settle()
+      return { ...scene, asked, finish }
+    }
+
+    /** Somebody else is checked; the answer says the same as the early one. */
+    async function checkAnother({ acquire, clock, store }: Pick<PoolScene, 'acquire' | 'clock' | 'store'>) {
+      acquire('gamma')
+      await clock.turn()
+      store.next().answer()
+      await settle()
+    }
+
+    await t.test('while it runs: what it makes never enters the pool', async (t) => {
+      const scene = await claimed()
+      await checkAnother(scene)
+      scene.finish()
+      await settle()
+      t.equal(scene.asked.outcome, 't1', 'it serves who waited for it')
+      t.equal(scene.pool.heldOf('acme'), undefined)
+    })
+
+    await t.test('when it has ended: what it has made leaves the pool', async (t) => {
+      const scene = await claimed()
+      scene.finish()
+      await settle()
+      t.ok(scene.pool.heldOf('acme'))
+      await checkAnother(scene)
+      t.equal(scene.pool.heldOf('acme'), undefined)
+    })
+  },
+)
+
 t.test('G6: a late answer does not outdate a tenant that was stamped later', async (t) => {
   const { clock, store, told, loads, acquire } = await withAcme()
   await store.write('tenant:acme', 't2')

@@ -84,8 +84,8 @@ export class OwnConnection {
   }
 
   #revive(): void {
-    // What it meets with is told by its events.
-    if (!this.#isClosed) this.#redis.connect().catch(() => {})
+    // It may have been made to go on by somebody else. What it meets with is told by its events.
+    if (!this.#isClosed && this.#redis.status === 'end') this.#redis.connect().catch(() => {})
   }
 
   #beginWaiting(): void {

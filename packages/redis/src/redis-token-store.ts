@@ -74,10 +74,16 @@ export class RedisTokenStore implements TokenStore {
   async touch(keys: readonly TokenKey[]): Promise<void> {
     await this.#connection.ask(async (redis) => {
       const pipeline = redis.pipeline()
+      // Each by itself while the keys are in two places: of a pipeline, ioredis redirects all or nothing.
+      const isSplit = performance.now() < this.#splitUntil
+      const alone: Promise<unknown>[] = []
       for (const key of keys) {
         const lifetimeMs = tokenLifetimeMs(key)
-        if (lifetimeMs !== undefined) pipeline.pexpire(this.#name(key), lifetimeMs)
+        if (lifetimeMs === undefined) continue
+        if (isSplit) alone.push(redis.pexpire(this.#name(key), lifetimeMs))
+        else pipeline.pexpire(this.#name(key), lifetimeMs)
       }
+      await Promise.all(alone)
       for (const [error] of (await pipeline.exec()) ?? []) if (error !== null) throw error
     })
   }
@@ -141,7 +147,8 @@ export class RedisTokenStore implements TokenStore {
 
 /**
  * A slot of a Cluster is moving, and some of the keys that were asked for have moved: no node answers for all of them
- * (`TRYAGAIN`). ioredis tries one after the other, so that what it tells in the end may be where the last one sent it.
+ * (`TRYAGAIN`). ioredis tries one after the other, so that what it tells in the end may be where the last one sent it. It tells the same of nodes that send each other the
+ * question, as in a failover: then the keys are asked for one by one in vain, for a second.
  */
 function isSplit(error: unknown): boolean {
   return (error as Error).message.startsWith('Too many Cluster redirections')

@@ -187,6 +187,12 @@ t.test('Redis Cluster, while the slot of the tokens moves', async (t) => {
     t.equal((await refused()) > before, when === 'when that turns out')
   }
   t.equal(await store.claim('all', () => 'anew'), 'moved')
+
+  await store.write('tenant:moved', 'token')
+  await store.read(keys)
+  await from.cli('PERSIST', '{tenantry}:tenant:here')
+  await store.touch(['tenant:here', 'tenant:moved', 'tenant:absent'])
+  t.ok(Number(await from.cli('PTTL', '{tenantry}:tenant:here')) > 0, 'each is touched where it is')
 })
 
 t.test('Sentinel tells of a failover while it is asked for the master', async (t) => {
