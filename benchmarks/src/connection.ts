@@ -3,8 +3,9 @@ import { connect, type Socket } from 'node:net'
 import { hostOf } from './tenant.ts'
 
 interface Waiting {
-  readonly tenant: number
-  resolve(): void
+  /** Whose answer it has to be. Undefined: anybody's will do. */
+  readonly tenant: number | undefined
+  resolve(status: number): void
   reject(error: Error): void
 }
 
@@ -37,16 +38,29 @@ export class Connection {
    *
    * @throws when it is not that tenant's answer, and when the connection closes
    */
-  ask(tenant: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#waiting = { tenant, resolve, reject }
-      if (this.#socket.destroyed) this.#end(new Error('The connection has closed'))
-      else this.#socket.write(requestFor(tenant), 'latin1')
-    })
+  ask(tenant: number): Promise<number> {
+    return this.#send(requestFor(tenant), tenant)
+  }
+
+  /**
+   * Sends a request for a host that may be nobody's, and resolves to the status of whatever is answered.
+   *
+   * @throws when the connection closes
+   */
+  askForStranger(host: string): Promise<number> {
+    return this.#send(requestText(host), undefined)
   }
 
   close(): void {
     this.#socket.destroy()
+  }
+
+  #send(request: string, tenant: number | undefined): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#waiting = { tenant, resolve, reject }
+      if (this.#socket.destroyed) this.#end(new Error('The connection has closed'))
+      else this.#socket.write(request, 'latin1')
+    })
   }
 
   #take(chunk: Buffer): void {
@@ -57,22 +71,33 @@ export class Connection {
     if (this.#received.length < head + 4 + Number(length)) return
     const answer = this.#received
     this.#received = ''
-    const host = hostOf(this.#waiting?.tenant ?? Number.NaN)
-    const isRight = answer.startsWith('HTTP/1.1 200 ') && answer.startsWith(`{"name":"${host}"`, head + 4)
-    this.#end(isRight ? undefined : new Error(`Expected an answer of ${host}, got ${answer}`))
+    const { tenant } = this.#waiting ?? { tenant: Number.NaN }
+    if (tenant !== undefined) {
+      const host = hostOf(tenant)
+      const isRight = answer.startsWith('HTTP/1.1 200 ') && answer.startsWith(`{"name":"${host}"`, head + 4)
+      if (!isRight) {
+        this.#end(new Error(`Expected an answer of ${host}, got ${answer}`))
+        return
+      }
+    }
+    this.#end(Number(answer.slice(9, 12)))
   }
 
-  #end(error?: Error): void {
+  #end(outcome: number | Error): void {
     const waiting = this.#waiting
     this.#waiting = undefined
-    if (error === undefined) waiting?.resolve()
-    else waiting?.reject(error)
+    if (outcome instanceof Error) waiting?.reject(outcome)
+    else waiting?.resolve(outcome)
   }
 }
 
 const requests: string[] = []
 
 function requestFor(tenant: number): string {
-  requests[tenant] ??= `GET / HTTP/1.1\r\nHost: ${hostOf(tenant)}\r\n\r\n`
+  requests[tenant] ??= requestText(hostOf(tenant))
   return requests[tenant]
+}
+
+function requestText(host: string): string {
+  return `GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`
 }

@@ -17,7 +17,7 @@ type Preset = Omit<Options, 'json'>
 const BASE = 'bare'
 
 const FULL: Preset = {
-  subjects: Object.keys(subjects).filter((name) => name !== 'push'),
+  subjects: Object.keys(subjects).filter((name) => name !== 'push' && name !== 'directory'),
   connections: [1, 8, 64, 512],
   tenants: [1, 100, 10_000],
   rounds: 5,
@@ -82,13 +82,13 @@ function list(name: string, value: string | undefined): number[] | undefined {
   return value?.split(',').map((each) => whole(name, each, 1) as number)
 }
 
-function whole(name: string, value: string | undefined, least: number): number | undefined {
+export function whole(name: string, value: string | undefined, least: number): number | undefined {
   const number = from(name, value, least)
   if (number === undefined || Number.isInteger(number)) return number
   throw new Error(`Expected --${name} to be a whole number, got "${value}"`)
 }
 
-function from(name: string, value: string | undefined, least: number): number | undefined {
+export function from(name: string, value: string | undefined, least: number): number | undefined {
   if (value === undefined) return undefined
   const number = value === '' ? Number.NaN : Number(value)
   if (Number.isFinite(number) && number >= least) return number

@@ -4,6 +4,8 @@ import { availableParallelism } from 'node:os'
 /** The server has a core of its own; the client and Redis share another. */
 export const SERVER_CORE = 0
 export const CLIENT_CORE = 1
+/** A third process has a core of its own where there is one. */
+export const THIRD_CORE: number = availableParallelism() > 2 ? 2 : CLIENT_CORE
 
 /** Whether processes can be kept on a core here. */
 export const canPin: boolean = availableParallelism() > 1 && hasTaskset()

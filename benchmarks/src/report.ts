@@ -105,13 +105,13 @@ export function markdownTable(rows: readonly (readonly string[])[]): string {
 }
 
 function ratio(title: string, figure: Figure): Column {
-  return [
-    title,
-    (own, base) => {
-      const spread = pairedRatios(own.map(figure), base.map(figure))
-      return `${spread.middle.toFixed(2)} (${spread.least.toFixed(2)} to ${spread.most.toFixed(2)})`
-    },
-  ]
+  return [title, (own, base) => ratioText(own.map(figure), base.map(figure))]
+}
+
+/** The ratios of `own` to `base`, paired by round: median (least to most). */
+export function ratioText(own: readonly number[], base: readonly number[]): string {
+  const { middle, least, most } = pairedRatios(own, base)
+  return `${middle.toFixed(2)} (${least.toFixed(2)} to ${most.toFixed(2)})`
 }
 
 function absolute(title: string, figure: Figure, digits: number): Column {

@@ -1,3 +1,4 @@
+import { endLingeringConnections } from '@tenantry/app-support'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import type { Registry } from 'prom-client'
 import { replyWithError, replyWithNotFound } from './error-reply.ts'
@@ -21,6 +22,7 @@ export function createAdminServer({ registry, leaving, log }: AdminServerOptions
     logController: new LogController({ disableRequestLogging: true }),
     frameworkErrors: replyWithError,
   })
+  endLingeringConnections(app)
   app.setErrorHandler(replyWithError)
   app.setNotFoundHandler(replyWithNotFound)
 

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
+import { endLingeringConnections } from '@tenantry/app-support'
 import { type HeartbeatStore, hostDirectory, type Token, type TokenStore } from '@tenantry/core'
 import tenantry, { type TenantryOptions } from '@tenantry/fastify'
 import type { FastifyHttpOptions, FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastify'
@@ -50,10 +51,22 @@ export interface WhoAmI {
   readonly replica: string
 }
 
-/** What the Fastify instance needs to be made with, so that every refusal has the shape of the app's own. */
+/** How long a request may take to arrive, in milliseconds: none has a body that anybody here asks for. */
+const REQUEST_TIMEOUT_MS = 10_000
+
+/**
+ * What the Fastify instance needs to be made with, so that every refusal has the shape of the app's own, and nobody
+ * holds a connection by sending little.
+ */
 export const serverOptions: FastifyHttpOptions<Server> = {
-  // Node would refuse a request without Host without a word; the plugin does it with a code.
-  http: { requireHostHeader: false },
+  requestTimeout: REQUEST_TIMEOUT_MS,
+  http: {
+    // Node would refuse a request without Host without a word; the plugin does it with a code.
+    requireHostHeader: false,
+    // By itself, Node looks every 30 seconds, and takes the longer of the two limits for that of the whole request.
+    headersTimeout: REQUEST_TIMEOUT_MS,
+    connectionsCheckingInterval: 2000,
+  },
   // Fastify would refuse what comes on an open connection while it closes; the plugin does it with a code.
   return503OnClosing: false,
   frameworkErrors: replyWithError,
@@ -78,6 +91,7 @@ async function registerSampleServer(app: FastifyInstance, options: SampleServerO
   const { tokens, tenants, heartbeats, replica, check = 'every-request' } = options
   const { leaving = new AbortController().signal } = options
 
+  endLingeringConnections(app)
   app.setErrorHandler(replyWithError)
   app.setNotFoundHandler(replyWithNotFound)
 

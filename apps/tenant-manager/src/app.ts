@@ -1,6 +1,7 @@
 import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import { endLingeringConnections } from '@tenantry/app-support'
 import { type Authority, Reconciler, RestartWriter } from '@tenantry/authority'
 import type { HeartbeatStore, TokenStore } from '@tenantry/core'
 import type { FastifyHttpOptions, FastifyInstance, FastifyPluginAsync, RawServerDefault } from 'fastify'
@@ -110,6 +111,7 @@ async function registerTenantManager(app: FastifyInstance, options: TenantManage
   const reconciler = new Reconciler({ authority, tokens })
   const api: Api = { authority, heartbeats, changes, board, configSchema }
 
+  endLingeringConnections(app)
   app.setErrorHandler(replyWithError)
   app.setNotFoundHandler(replyWithNotFound)
   app.setSchemaErrorFormatter(refuseRequest)

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { ask, eventually, freePort, startPostgres, startRedis } from '@tenantry/testing'
 import t from 'tap'
@@ -74,6 +74,30 @@ t.test('a manager without any configuration keeps everything in memory, and says
   t.equal(first.siteUrl, siteUrl)
   manager.child.kill('SIGTERM')
   t.equal(await manager.exit, 0, 'open streams do not hold it up')
+})
+
+t.test('a manager that ends does not wait for clients that trickle', async (t) => {
+  const manager = await startManager(t)
+  const clients = await Promise.all(
+    Array.from({ length: 20 }, async (_, index) => {
+      const socket = connect(manager.port, '127.0.0.1')
+      socket.on('error', () => {})
+      await once(socket, 'connect')
+      const head = `POST /api/tenants HTTP/1.1\r\nHost: localhost:${manager.port}\r\n`
+      // Half of them a head, half of them a body.
+      const body = 'Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n"'
+      socket.write(`${head}${index % 2 === 0 ? 'X-Slow: ' : body}`)
+      return socket
+    }),
+  )
+  const trickle = setInterval(() => {
+    for (const socket of clients) if (socket.writable) socket.write('x')
+  }, 500)
+  t.teardown(() => clearInterval(trickle))
+  // What was sent has arrived: it was sent before this is.
+  t.equal((await ask(manager.port, '/healthz')).status, 200)
+  manager.child.kill('SIGINT')
+  t.equal(await manager.exit, 0, 'its grace period would end it with 1')
 })
 
 t.test('a manager for all addresses has a key', async (t) => {

@@ -11,7 +11,7 @@ export const bare: Subject = {
     const app = Fastify()
     const hosts = Array.from({ length: tenants }, (_, index) => hostOf(index))
     const byHost = new Map(hosts.map((host) => [host, newTenant(host)]))
-    app.get('/', (request) => byHost.get(request.headers.host ?? ''))
+    app.get('/', (request, reply) => byHost.get(request.headers.host ?? '') ?? reply.code(404).send())
     return app
   },
 }

@@ -5,7 +5,7 @@ import { layeredLoader } from './layered-loader.ts'
 import { lru } from './lru.ts'
 import { push } from './push.ts'
 import type { Subject } from './subject.ts'
-import { everyRequest, maxAge } from './tenantry.ts'
+import { directory, everyRequest, maxAge } from './tenantry.ts'
 
 export type { Setting, Subject } from './subject.ts'
 
@@ -20,6 +20,7 @@ export const subjects: Readonly<Record<string, Subject>> = {
   'layered-loader': layeredLoader,
   bentocache,
   push,
+  directory,
 }
 
 /** @throws when there is none of that name */

@@ -16,5 +16,6 @@ export {
 } from './environment.ts'
 export { describeError, type ErrorBody } from './error-body.ts'
 export { explainStart } from './explain-start.ts'
+export { endLingeringConnections } from './lingering-connections.ts'
 export { printable, printableJson } from './printable.ts'
 export { show } from './show.ts'
