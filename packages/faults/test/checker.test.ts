@@ -1,10 +1,13 @@
 import { MemoryTokenStore, type TokenAnswer, type TokenKey, type TokenStore } from '@tenantry/core'
+import type { LoadTenant } from '@tenantry/load-test'
 import { eventually } from '@tenantry/testing'
 import t from 'tap'
+import type { SiteTenant } from './support/replica.ts'
 import { assertSound, PATIENT, Scene } from './support/scene.ts'
+import { MemorySite, siteTenant } from './support/site.ts'
 
-/** Whether a replica makes the mistake of taking what it has read before for this answer. */
-type Mistake = (answer: TokenAnswer) => boolean
+/** What a replica takes an answer for, given the last token that it took for the same key. */
+type Mistake = (answer: TokenAnswer, before: TokenAnswer) => TokenAnswer
 
 /** A wall that can be cleared, and replicas that look at it rightly or wrongly. */
 class Wall {
@@ -14,7 +17,7 @@ class Wall {
     this.#tokens = new MemoryTokenStore()
   }
 
-  open(mistake: Mistake = () => false): TokenStore {
+  open(mistake: Mistake = (answer) => answer): TokenStore {
     const read = new Map<TokenKey, TokenAnswer>()
     return {
       read: async (keys) => {
@@ -22,9 +25,9 @@ class Wall {
         return answers.map((answer, index) => {
           const key = keys[index] as TokenKey
           const before = read.get(key)
-          if (before !== undefined && mistake(answer)) return before
-          if (answer !== null) read.set(key, answer)
-          return answer
+          const taken = before === undefined ? answer : mistake(answer, before)
+          if (taken !== null && !(taken instanceof Error)) read.set(key, taken)
+          return taken
         })
       },
       write: (key, token) => this.#tokens.write(key, token),
@@ -45,7 +48,7 @@ t.test('where nothing is wrong, a scene is found to be sound', async (t) => {
 t.test('one replica of three that takes no notice of restarts is found', async (t) => {
   const wall = new Wall()
   const scene = await Scene.open(t, {
-    open: (whose) => wall.open(whose === 1 ? () => true : undefined),
+    open: (whose) => wall.open(whose === 1 ? (_answer, before) => before : undefined),
   })
   const { measurement, behind } = await scene.underTraffic(async () => {})
   t.ok(measurement.tally.verdicts.stale > 0)
@@ -56,7 +59,7 @@ t.test('one replica of three that takes no notice of restarts is found', async (
 t.test('one that takes an absent token for an unchanged one is found where tokens vanish', async (t) => {
   const wall = new Wall()
   const scene = await Scene.open(t, {
-    open: (whose) => wall.open(whose === 1 ? (answer) => answer === null : undefined),
+    open: (whose) => wall.open(whose === 1 ? (answer, before) => answer ?? before : undefined),
   })
   // Restarted, and gone before anybody has looked.
   const { measurement } = await scene.underTraffic(
@@ -71,4 +74,48 @@ t.test('one that takes an absent token for an unchanged one is found where token
   )
   t.ok(measurement.tally.verdicts.stale > 0)
   t.ok(measurement.tally.findings.every(({ replica }) => replica === 'replica-1'))
+})
+
+t.test('one that refuses what it could serve, though the store answers, is found', async (t) => {
+  const wall = new Wall()
+  const noticed = new Set<TokenAnswer>()
+  // It takes notice of a restart, and reads that token never again: so it can build nothing.
+  const scene = await Scene.open(t, {
+    open: (whose) =>
+      wall.open(
+        whose === 1
+          ? (answer, before) => {
+              if (noticed.has(answer)) return new Error('The store did not answer')
+              if (answer !== before) noticed.add(answer)
+              return answer
+            }
+          : undefined,
+      ),
+  })
+  const { measurement, losses, behind } = await scene.underTraffic(async () => {})
+  const { failures, findings } = measurement.tally
+  t.equal(losses, 0)
+  t.equal(failures.byOutage, 0, 'nothing excuses it')
+  t.ok(failures.unexplained > 0)
+  t.ok(findings.every(({ kind, replica }) => kind === 'failed' && replica === 'replica-1'))
+  t.match(findings[0], { message: /TENANTRY_ERR_STORE_UNREACHABLE/ })
+  t.strictSame(behind, ['replica-1'])
+})
+
+t.test('those that serve one tenant in the place of another are found', async (t) => {
+  const wall = new Wall()
+  /** Whose first tenant has got the configuration of its second, from the beginning. */
+  class ConfusedSite extends MemorySite {
+    override async load(id: string): Promise<SiteTenant | undefined> {
+      const tenant = await super.load(id)
+      if (id !== 'tenant-0.test' || tenant === undefined) return tenant
+      return siteTenant('tenant-1.test', this.sequenceOf({ id } as LoadTenant))
+    }
+  }
+  const site = new ConfusedSite(wall.open(), { numbered: true })
+  const scene = await Scene.open(t, { site, open: () => wall.open() })
+  const { measurement } = await scene.underTraffic(async () => {})
+  const { verdicts, findings } = measurement.tally
+  t.ok(verdicts.wrong > 0)
+  t.ok(findings.every(({ kind, tenant }) => kind === 'wrong' && tenant === 'tenant-0.test'))
 })

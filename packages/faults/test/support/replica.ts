@@ -13,7 +13,8 @@ export interface SiteTenant {
   readonly [field: string]: unknown
 }
 
-export interface ReplicaOptions extends Pick<TenantryOptions, 'checkTimeoutMs' | 'sweepMs'> {
+export interface ReplicaOptions
+  extends Pick<TenantryOptions, 'checkTimeoutMs' | 'maxUncheckedMs' | 'sweepMs'> {
   /** What it calls itself. */
   readonly name: string
   readonly tokens: () => TokenStore

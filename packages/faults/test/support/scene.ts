@@ -16,6 +16,9 @@ const CHANGING = 5
 
 const PATIENT_CHECK_MS = 10_000
 
+/** Longer than any scene: one that is to outlive it says so. In milliseconds. */
+const MAX_UNCHECKED_MS = 300_000
+
 /** On each, one request is under way at a time, to each replica by turns. */
 const CONNECTIONS = 6
 const REST_MS = 3
@@ -28,6 +31,8 @@ export interface SceneOptions extends Pick<ReplicaOptions, 'sweepMs'> {
    * machine is busy, and nothing needs an excuse. @default 10 seconds
    */
   readonly checkTimeoutMs?: (place: number) => number
+  /** For how long replicas serve unchecked, in milliseconds (G6). @default 5 minutes */
+  readonly maxUncheckedMs?: number
   /** @default five */
   readonly tenants?: number
   /** See {@link MemorySite}. @default true */
@@ -45,6 +50,8 @@ export interface Checked {
   readonly measurement: Measurement
   /** How often replicas lost the store. */
   readonly losses: number
+  /** For how long replicas may serve unchecked, in milliseconds. */
+  readonly maxUncheckedMs: number
   /** Replicas that did not show what was restarted after it all. */
   readonly behind: readonly string[]
 }
@@ -65,19 +72,24 @@ export class Scene {
   readonly replicas: readonly Replica[]
   readonly manager: Manager
   readonly #site: Site
+  readonly #maxUncheckedMs: number
 
   private constructor(
-    parts: Pick<Scene, 'tenants' | 'replicas'> & { readonly manager: Manager; readonly site: Site },
+    parts: Pick<Scene, 'tenants' | 'replicas' | 'manager'> & {
+      readonly site: Site
+      readonly maxUncheckedMs: number
+    },
   ) {
     this.tenants = parts.tenants
     this.replicas = parts.replicas
     this.manager = parts.manager
     this.#site = parts.site
+    this.#maxUncheckedMs = parts.maxUncheckedMs
   }
 
   /** Every tenant is restarted once, and built on every replica. */
   static async open(t: Test, options: SceneOptions): Promise<Scene> {
-    const { open, tenants: count = 5, numbered = true, sweepMs } = options
+    const { open, tenants: count = 5, numbered = true, maxUncheckedMs = MAX_UNCHECKED_MS, sweepMs } = options
     const tenants = Array.from({ length: count }, (_, index) => {
       const id = `tenant-${index}.test`
       return { index, id, hostname: id, version: 1 }
@@ -95,12 +107,13 @@ export class Scene {
         tokens: () => open(place),
         load: (id, context) => site.load(id, context),
         checkTimeoutMs: options.checkTimeoutMs?.(place) ?? PATIENT_CHECK_MS,
+        maxUncheckedMs,
         ...(sweepMs !== undefined && { sweepMs }),
       })
       t.teardown(() => replica.close())
       replicas.push(replica)
     }
-    const scene = new Scene({ tenants, replicas, manager, site })
+    const scene = new Scene({ tenants, replicas, manager, site, maxUncheckedMs })
     await scene.untilAllShow()
     return scene
   }
@@ -176,7 +189,8 @@ export class Scene {
       await driver.end()
     }
     measurement.settle({ mayBeUnchecked: (replica, { from, to }) => this.#wasUnchecked(replica, from, to) })
-    return { measurement, losses: this.#losses() - lossesBefore, behind }
+    const losses = this.#losses() - lossesBefore
+    return { measurement, losses, maxUncheckedMs: this.#maxUncheckedMs, behind }
   }
 
   /** Until answers have come and restarts have resolved from now on. */
@@ -210,7 +224,9 @@ export class Scene {
 }
 
 /** Nothing stale, torn, wrong or failed but what G6 excuses, and the service is whole afterwards. */
-export function assertSound(t: Test, { measurement: { tally }, losses, behind }: Checked): void {
+export function assertSound(t: Test, checked: Checked): void {
+  const { measurement, losses, maxUncheckedMs, behind } = checked
+  const { tally } = measurement
   const { verdicts, failures, allowed, findings, requests } = tally
   t.comment(
     `${requests} answers; ${losses} times a replica lost the store; ${allowed.unchecked} old ones served unchecked, ` +
@@ -218,5 +234,8 @@ export function assertSound(t: Test, { measurement: { tally }, losses, behind }:
   )
   t.strictSame(findings, [], 'every answer is as promised, or excused')
   t.strictSame({ ...verdicts, failed: failures.unexplained }, { stale: 0, failed: 0, torn: 0, wrong: 0 })
+  // Exact: the last answered check had been asked for before the restart that was missed.
+  const oldest = allowed.oldestUncheckedMs
+  t.ok(oldest < maxUncheckedMs, `what was served unchecked was up to ${Math.round(oldest)} ms old`)
   t.strictSame(behind, [], 'every replica shows what was restarted after it all')
 }
