@@ -228,7 +228,11 @@ t.test(
       const config = new Promise((resolve) => {
         finish = () => resolve({ id: 'acme' })
       })
-      const load = (id: string) => (id === 'acme' && scene.loads.length > 1 ? config : { id })
+      const loads: string[] = []
+      const load = (id: string) => {
+        loads.push(id)
+        return loads.length > 1 && id === 'acme' ? config : { id }
+      }
       const scene = new PoolScene({ 'tenant:acme': 't1', [ALL_HOSTS]: 'h1' }, { load })
       const { clock, store, acquire } = scene
       const asked = acquire('acme')

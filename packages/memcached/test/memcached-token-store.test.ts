@@ -336,6 +336,8 @@ t.test('the constructor', async (t) => {
       ['a', { prefix: Object.create(null) }, /got an object$/],
       ['a', { commandTimeoutMs: Symbol('name') }, /got Symbol\(name\)$/],
       ['a', { commandTimeoutMs: Object.create(null) }, /got an object$/],
+      ['a', { prefix: [] }, /got an empty array$/],
+      ['a', { prefix: ['a'] }, /got an array$/],
       ['a', { prefix: 7 }, /^Expected prefix to be a string of at most 200 .*, got 7$/],
       ['a', { prefix: 'a b' }, /got "a b"$/],
       ['a', { prefix: 'ü' }, /got "ü"$/],
