@@ -14,20 +14,22 @@ const REST_MS = 1
 
 const [port = '', perSecond = '', connections = ''] = process.argv.slice(2)
 
-const opened = Array.from({ length: Number(connections) }, () => Connection.open(Number(port)))
-const free = await Promise.all(opened)
 /** Of all starts: no host is asked for twice. */
 let asked = 0
-let stop: (() => Promise<FloodOutcome>) | undefined
+let stop: Promise<() => Promise<FloodOutcome>> | undefined
 
 process.on('message', async (order: 'start' | 'stop') => {
   if (order === 'start') stop = start()
-  else process.send?.(await stop?.())
+  else process.send?.(await (await stop)?.())
 })
 process.on('disconnect', () => process.exit())
 process.send?.('up')
 
-function start(): () => Promise<FloodOutcome> {
+async function start(): Promise<() => Promise<FloodOutcome>> {
+  // Anew each time: the server closes those that are idle for long.
+  const opening = Array.from({ length: Number(connections) }, () => Connection.open(Number(port)))
+  const opened = await Promise.all(opening)
+  const free = [...opened]
   const answers: Record<string, number> = {}
   const underWay = new Set<Promise<void>>()
   const startedAt = performance.now()
@@ -56,6 +58,7 @@ function start(): () => Promise<FloodOutcome> {
   return async () => {
     clearInterval(timer)
     await Promise.all(underWay)
+    for (const connection of opened) connection.close()
     return { answers, tookMs: performance.now() - startedAt }
   }
 }
